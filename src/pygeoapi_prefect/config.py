@@ -1,0 +1,180 @@
+"""Typed settings, read from pygeoapi's configuration file.
+
+The keys of ``processor.prefect`` are those of the *Processes* page of pygeoapi-prefect
+(``result_storage``, ``deployment.{name,queue,storage_block,storage_sub_path}``); the others are ours.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.dataclasses import dataclass
+
+from pygeoapi_prefect.errors import ConfigurationError
+
+DEFAULT_WORK_POOL = "pygeoapi"
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class PrefectDeployment:
+    """Where and how the runs of one process are executed (``processor.prefect.deployment``).
+
+    Attributes:
+        name: Name of the Prefect deployment.
+        queue: Name of the work queue that runs are put into.
+        storage_block: ``<block type slug>/<block name>`` of the block that flow code is uploaded to;
+            without it the worker imports the flow from its own installation.
+        storage_sub_path: Folder in that block; the process id by default.
+        work_pool: Name of the work pool that holds the queue.
+        ignore_file: File with gitignore patterns of what is not uploaded.
+    """
+
+    name: str
+    queue: str
+    storage_block: str | None = None
+    storage_sub_path: str | None = None
+    work_pool: str = DEFAULT_WORK_POOL
+    ignore_file: Path | None = None
+
+
+class PrefectSettings(BaseModel):
+    """The ``processor.prefect`` mapping of one resource."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    result_storage: str | None = Field(
+        default=None, description="Block that outputs are written to, as <block type slug>/<name>"
+    )
+    deployment: PrefectDeployment | None = None
+
+
+class ProcessSettings(BaseModel):
+    """One ``resources.*`` entry of type ``process``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    processor_def: dict[str, Any] = Field(description="The whole processor mapping, as configured")
+    prefect: PrefectSettings = PrefectSettings()
+
+    @classmethod
+    def from_resource(cls, process_id: str, resource: Mapping[str, Any]) -> Self:
+        """Read one resource of pygeoapi's configuration.
+
+        Raises:
+            ConfigurationError: A key is missing, unknown or of the wrong type.
+        """
+        processor = resource.get("processor")
+        if not isinstance(processor, Mapping) or "name" not in processor:
+            raise ConfigurationError(f"process '{process_id}': processor.name is missing")
+        try:
+            prefect = PrefectSettings.model_validate(processor.get("prefect") or {})
+        except ValidationError as error:
+            raise ConfigurationError(
+                f"process '{process_id}': {describe(error, 'processor.prefect')}"
+            ) from error
+        return cls(id=process_id, processor_def=dict(processor), prefect=prefect)
+
+
+class ManagerSettings(BaseModel):
+    """The ``server.manager`` mapping. ``name``, ``connection``, ``output_dir`` are pygeoapi's."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    result_storage: str | None = Field(
+        default=None, description="Block of processes that name none, as <block type slug>/<name>"
+    )
+    sync_timeout_seconds: float = Field(
+        default=60, gt=0, description="Longest wait for a synchronous execution, in seconds"
+    )
+    max_body_bytes: int = Field(
+        default=16 * 1024 * 1024, gt=0, description="Largest request body, in bytes"
+    )
+    inline_request_bytes: int = Field(
+        default=8 * 1024, ge=0, description="A larger execute request is kept in the result block"
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts or networks with private addresses that inputs by reference may name",
+    )
+    max_reference_bytes: int = Field(
+        default=64 * 1024 * 1024, gt=0, description="Largest input fetched by reference, in bytes"
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Accept a comma-separated string, the form that an environment variable can have."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value if value is not None else ()
+
+
+class Settings(BaseModel):
+    """Everything that this library reads from pygeoapi's configuration."""
+
+    model_config = ConfigDict(frozen=True)
+
+    public_url: str = Field(description="Root of all links, without a trailing slash")
+    default_limit: int = 10
+    max_limit: int = 10_000
+    manager: ManagerSettings = ManagerSettings()
+    processes: dict[str, ProcessSettings] = {}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Read pygeoapi's configuration, as loaded from its YAML file.
+
+        Raises:
+            ConfigurationError: A key is missing, unknown or of the wrong type; says which.
+        """
+        server = config.get("server") or {}
+        limits = server.get("limits") or {}
+        prefix = str((server.get("api_rules") or {}).get("url_prefix") or "").strip("/")
+        url = str(server.get("url") or "http://localhost:5000").rstrip("/")
+        try:
+            manager = ManagerSettings.model_validate(server.get("manager") or {})
+        except ValidationError as error:
+            raise ConfigurationError(describe(error, "server.manager")) from error
+        return cls(
+            public_url=f"{url}/{prefix}" if prefix else url,
+            default_limit=int(limits.get("default_items", 10)),
+            max_limit=int(limits.get("max_items", 10_000)),
+            manager=manager,
+            processes=processes_of(config.get("resources") or {}),
+        )
+
+
+def processes_of(resources: Mapping[str, Any]) -> dict[str, ProcessSettings]:
+    """The resources that are processes, by id."""
+    return {
+        str(key): ProcessSettings.from_resource(str(key), resource)
+        for key, resource in resources.items()
+        if isinstance(resource, Mapping) and resource.get("type") == "process"
+    }
+
+
+def load_config(path: Path) -> dict[str, Any]:
+    """Load pygeoapi's YAML configuration with its ``${VAR:-default}`` interpolation.
+
+    Raises:
+        ConfigurationError: The file is missing or is not YAML, or a variable is not set.
+    """
+    from pygeoapi.util import yaml_load  # pygeoapi imports this package: not at module level
+
+    try:
+        with path.open(encoding="utf-8") as file:
+            config = yaml_load(file)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"cannot read {path}: {error}") from error
+    if not isinstance(config, dict):
+        raise ConfigurationError(f"{path} is not a pygeoapi configuration")
+    return config
+
+
+def describe(error: ValidationError, where: str) -> str:
+    """One line that names each wrong key below ``where`` and what was expected."""
+    return "; ".join(
+        f"{'.'.join([where, *map(str, issue['loc'])])}: {issue['msg']}" for issue in error.errors()
+    )

@@ -1,0 +1,66 @@
+"""The Prefect client: one for each OS process, shared by its threads."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.context import SettingsContext
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES
+
+from pygeoapi_prefect.engine.errors import translate_errors
+
+TIMEOUT = httpx.Timeout(10, connect=2)
+# uvicorn closes an idle connection after 5 s: expire first, so that no request meets a closed one.
+LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=4)
+
+_lock = threading.Lock()
+_clients: dict[int, tuple[SyncPrefectClient, SettingsContext]] = {}
+
+
+@contextmanager
+def api() -> Iterator[SyncPrefectClient]:
+    """Lend this process's Prefect client; safe in threads, and after a fork.
+
+    Prefect's own retries are off within: they back off for minutes, and a client of ours that is
+    told 503 at once can decide for itself.
+
+    Raises:
+        EngineUnavailable: Prefect is unreachable, too slow or answers with a server error.
+        prefect.exceptions.ObjectNotFound: Prefect answers 404.
+    """
+    client, settings = _client()
+    with translate_errors(), settings.model_copy():
+        yield client
+
+
+def api_url() -> str | None:
+    """Address of Prefect's API as configured; None means Prefect's ephemeral server."""
+    return PREFECT_API_URL.value()
+
+
+def check() -> None:
+    """Ask Prefect's API whether it is ready, its database included.
+
+    Raises:
+        EngineUnavailable: It is not.
+    """
+    with api() as client:
+        client.request("GET", "/ready", timeout=httpx.Timeout(3, connect=2))  # type: ignore[arg-type]
+
+
+def _client() -> tuple[SyncPrefectClient, SettingsContext]:
+    pid = os.getpid()
+    with _lock:
+        if pid not in _clients:
+            with translate_errors():
+                client = get_client(
+                    sync_client=True, httpx_settings={"timeout": TIMEOUT, "limits": LIMITS}
+                )
+            current = SettingsContext.get()
+            settings = current.settings.copy_with_update({PREFECT_CLIENT_MAX_RETRIES: 0})
+            _clients.clear()  # what a parent process had is not ours to use
+            _clients[pid] = client, SettingsContext(profile=current.profile, settings=settings)
+        return _clients[pid]

@@ -1,0 +1,181 @@
+"""Flow runs: create, find, list, change, remove.
+
+Replies are read as plain JSON: Prefect's own models cost about a millisecond a run, and a list has many.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Self, cast
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import ObjectNotFound
+
+from pygeoapi_prefect.engine.client import api
+
+StateType = Literal[
+    "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CRASHED", "CANCELLING", "CANCELLED",
+    "PAUSED",
+]  # fmt: skip
+FINAL: frozenset[StateType] = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A flow run as Prefect's API shows it.
+
+    Attributes:
+        id: Prefect's identifier of the run.
+        state_data: What the state carries; the metadata of the persisted result.
+        labels: Labels of the run; progress is kept there.
+    """
+
+    id: str
+    name: str
+    state_type: StateType | None
+    state_name: str
+    state_message: str
+    state_data: Any
+    run_count: int
+    expected_start: datetime
+    start: datetime | None
+    end: datetime | None
+    updated: datetime
+    parameters: Mapping[str, Any] = field(repr=False)
+    tags: tuple[str, ...]
+    labels: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def from_json(cls, run: Mapping[str, Any]) -> Self:
+        """Read one element of Prefect's replies."""
+        state = run.get("state") or {}
+        created = _time(run["created"])
+        return cls(
+            id=run["id"],
+            name=run["name"],
+            state_type=run.get("state_type"),
+            state_name=run.get("state_name") or "",
+            state_message=state.get("message") or "",
+            state_data=state.get("data"),
+            run_count=run.get("run_count") or 0,
+            expected_start=_time(run.get("expected_start_time")) or cast(datetime, created),
+            start=_time(run.get("start_time")),
+            end=_time(run.get("end_time")),
+            updated=_time(run.get("updated")) or cast(datetime, created),
+            parameters=run.get("parameters") or {},
+            tags=tuple(run.get("tags") or ()),
+            labels=run.get("labels") or {},
+        )
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the run's state is terminal."""
+        return self.state_type in FINAL
+
+
+def create(
+    deployment_id: str,
+    *,
+    name: str,
+    parameters: Mapping[str, Any],
+    tags: Sequence[str],
+    idempotency_key: str,
+) -> Run:
+    """Queue a run of a deployment; the same idempotency key gives the same run again.
+
+    Raises:
+        prefect.exceptions.ObjectNotFound: The deployment does not exist.
+    """
+    body = {
+        "name": name,
+        "parameters": dict(parameters),
+        "tags": list(tags),
+        "idempotency_key": idempotency_key,
+        "state": {"type": "SCHEDULED"},
+    }
+    return _run("POST", f"/deployments/{deployment_id}/create_flow_run", json=body)
+
+
+def read(run_id: str) -> Run:
+    """One run by Prefect's identifier.
+
+    Raises:
+        prefect.exceptions.ObjectNotFound: There is none.
+    """
+    return _run("GET", f"/flow_runs/{run_id}")
+
+
+def find(name: str) -> Run | None:
+    """The run of that name, or None; names have an index."""
+    runs = list_runs({"name": {"any_": [name]}}, limit=1, offset=0)
+    return runs[0] if runs else None
+
+
+def list_runs(flow_runs: Mapping[str, Any], *, limit: int, offset: int) -> list[Run]:
+    """The newest runs that match a filter of Prefect's API (`FlowRunFilter`), ``limit`` <= 200."""
+    body = {
+        "sort": "EXPECTED_START_TIME_DESC",
+        "limit": limit,
+        "offset": offset,
+        "flow_runs": dict(flow_runs),
+    }
+    return [Run.from_json(run) for run in _request("POST", "/flow_runs/filter", json=body)]
+
+
+def count(flow_runs: Mapping[str, Any]) -> int:
+    """How many runs match a filter."""
+    return int(_request("POST", "/flow_runs/count", json={"flow_runs": dict(flow_runs)}))
+
+
+def cancel(run_id: str) -> None:
+    """Ask for cancellation: a queued run is cancelled at once, a running one by its worker.
+
+    Raises:
+        prefect.exceptions.ObjectNotFound: There is no such run.
+    """
+    set_state(run_id, "CANCELLING", "Dismissed by a client")
+
+
+def set_state(
+    run_id: str, state: StateType, message: str, *, data: object = None, force: bool = False
+) -> None:
+    """Propose a state; Prefect may answer with another one, which is not an error here."""
+    body: dict[str, Any] = {"state": {"type": state, "message": message}, "force": force}
+    if data is not None:
+        body["state"]["data"] = data
+    _request("POST", f"/flow_runs/{run_id}/set_state", json=body)
+
+
+def delete(run_id: str) -> None:
+    """Remove a run; it is no error if it is gone."""
+    try:
+        _request("DELETE", f"/flow_runs/{run_id}")
+    except ObjectNotFound:
+        return
+
+
+def deployment_id(flow: str, name: str) -> str | None:
+    """Identifier of the deployment ``flow/name``, or None."""
+    try:
+        return str(_request("GET", f"/deployments/name/{flow}/{name}")["id"])
+    except ObjectNotFound:
+        return None
+
+
+def _run(method: Literal["GET", "POST"], path: str, **kwargs: Any) -> Run:
+    return Run.from_json(_request(method, path, **kwargs))
+
+
+def _request(method: Literal["GET", "POST", "DELETE"], path: str, **kwargs: Any) -> Any:
+    with api() as client:
+        return _json(client, method, path, **kwargs)
+
+
+def _json(client: SyncPrefectClient, method: str, path: str, **kwargs: Any) -> Any:
+    # The routes are typed as a closed set of templates; these are the same routes, filled in.
+    response = client.request(cast(Any, method), cast(Any, path), **kwargs)
+    return response.json() if response.content else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,105 @@
+"""Wakes up the threads that wait for the end of a flow run.
+
+One thread of a web process subscribes to the state events of all runs, whatever their number. An
+event only says "look again": it may come before the state can be read, or never (a removed run).
+"""
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect.events.clients import get_events_subscriber
+from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
+from prefect.exceptions import ObjectNotFound
+
+from pygeoapi_prefect.engine import runs
+
+LOGGER = logging.getLogger(__name__)
+POLL_SECONDS = 2.0  # the safety net, should an event get lost
+SETTLE_SECONDS = (0.0, 0.02, 0.05, 0.1)  # an event can precede the state by a few milliseconds
+RECONNECT_SECONDS = 0.5
+
+# By label, not by event name: the name holds the state's *name*, "TimedOut" or "Cached" among them.
+FINAL_STATES = EventFilter(
+    event=EventNameFilter(prefix=["prefect.flow-run."]),
+    resource=EventResourceFilter(labels={"prefect.state-type": sorted(runs.FINAL)}),  # type: ignore[call-arg]
+)
+
+
+class Waiter:
+    """Waits for runs; one instance serves all threads of a process, and survives a fork."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: dict[str, threading.Event] = {}
+        self._pid: int | None = None
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Make sure that events are being received; enter this before creating the run."""
+        with self._lock:
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._events = {}
+                threading.Thread(target=self._listen, name="prefect-events", daemon=True).start()
+        yield
+
+    def wait(self, run_id: str, timeout: float) -> runs.Run | None:
+        """Block until the run has ended, or for ``timeout`` seconds.
+
+        Returns:
+            The run as it is then; None if it was removed meanwhile.
+        """
+        deadline = time.monotonic() + timeout
+        event = threading.Event()
+        with self._lock:
+            self._events[run_id] = event
+        try:
+            while True:
+                run = self._read(run_id, settle=event.is_set())
+                remaining = deadline - time.monotonic()
+                if run is None or run.is_final or remaining <= 0:
+                    return run
+                event.clear()
+                event.wait(min(POLL_SECONDS, remaining))
+        finally:
+            with self._lock:
+                self._events.pop(run_id, None)
+
+    @staticmethod
+    def _read(run_id: str, *, settle: bool) -> runs.Run | None:
+        """Read the run; after an event, give its state a moment to become readable."""
+        for pause in SETTLE_SECONDS if settle else (0.0,):
+            time.sleep(pause)
+            try:
+                run = runs.read(run_id)
+            except ObjectNotFound:
+                return None
+            if run.is_final:
+                break
+        return run
+
+    def _wake(self, run_id: str) -> None:
+        with self._lock:
+            event = self._events.get(run_id)
+        if event is not None:
+            event.set()
+
+    def _listen(self) -> None:
+        asyncio.run(self._subscribe())
+
+    async def _subscribe(self) -> None:
+        while True:
+            try:
+                async with get_events_subscriber(
+                    filter=FINAL_STATES, reconnect_on_clean_close=True
+                ) as subscriber:
+                    async for event in subscriber:
+                        self._wake(event.resource.id.rsplit(".", 1)[1])
+            except Exception as error:  # the engine is down: go on trying, the poll serves meanwhile
+                LOGGER.warning("no events from Prefect (%s); trying again", error)
+            await asyncio.sleep(RECONNECT_SECONDS)

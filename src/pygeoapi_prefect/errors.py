@@ -1,0 +1,185 @@
+"""Exceptions of the library, each with what a client is told.
+
+The tree (status, last part of the OGC type URI)::
+
+    StackError                        500  about:blank
+    +- JobError
+    |  +- MissingJobParameterError    400  missing-parameter-value
+    |  +- InvalidJobParameterError    400  invalid-parameter-value
+    |  +- JobNotFoundError            404  no-such-job
+    |  +- JobNotReadyError            404  result-not-ready
+    |  +- OutputNotFound              404  no-such-output
+    |  +- JobDismissedError           410  job-dismissed
+    |  +- JobFailedError              500  job-failed
+    |  +- SyncTimeout                 504  timeout
+    +- ProcessError
+    |  +- UnknownProcessError         404  no-such-process
+    +- RequestTooLarge                413  request-too-large
+    +- UnsupportedMediaType           415  unsupported-media-type
+    +- NotSupported                   501  not-supported
+    +- ConfigurationError             500
+    |  +- BlockNotFound               500
+    |  +- DeploymentNotFound          500
+    +- EngineUnavailable              503
+    +- StorageUnavailable             503
+
+``JobError``, ``ProcessError`` and their first five and one children are also importable from
+``pygeoapi.process.exceptions``, the name that flows of the 2023 design use.
+``str(error)`` is public: it is sent to the client as the problem's ``detail``.
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+OGC_EXCEPTIONS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
+"""Namespace of the exception types of OGC API - Processes - Part 1 (18-062r2, table 9)."""
+
+
+class StackError(Exception):
+    """Base of every error that the library raises on purpose.
+
+    ``status`` is the HTTP status, ``type`` the problem's type URI (RFC 7807), ``title`` its title.
+    ``retry_after`` is the number of seconds after which trying again makes sense.
+    """
+
+    status: ClassVar[int] = HTTPStatus.INTERNAL_SERVER_ERROR
+    type: ClassVar[str] = "about:blank"
+    title: ClassVar[str] = "Internal server error"
+    retry_after: ClassVar[int | None] = None
+
+
+class JobError(StackError):
+    """Something is wrong with a job or with the request for one."""
+
+    title = "Job error"
+
+
+class MissingJobParameterError(JobError):
+    """A required input or member of the execute request is absent."""
+
+    status = HTTPStatus.BAD_REQUEST
+    type = OGC_EXCEPTIONS + "missing-parameter-value"
+    title = "Missing parameter value"
+
+
+class InvalidJobParameterError(JobError):
+    """An input or member of the execute request does not have the form that was described."""
+
+    status = HTTPStatus.BAD_REQUEST
+    type = OGC_EXCEPTIONS + "invalid-parameter-value"
+    title = "Invalid parameter value"
+
+
+class JobNotFoundError(JobError):
+    """There is no job of that identifier (requirement /req/core/job-exception-no-such-job)."""
+
+    status = HTTPStatus.NOT_FOUND
+    type = OGC_EXCEPTIONS + "no-such-job"
+    title = "No such job"
+
+
+class JobNotReadyError(JobError):
+    """The job has no results yet (/req/core/job-results-exception/results-not-ready)."""
+
+    status = HTTPStatus.NOT_FOUND
+    type = OGC_EXCEPTIONS + "result-not-ready"
+    title = "Result not ready"
+
+
+class OutputNotFound(JobError):
+    """The job has no such output, or its file is gone from the store."""
+
+    status = HTTPStatus.NOT_FOUND
+    type = OGC_EXCEPTIONS + "no-such-output"
+    title = "No such output"
+
+
+class JobDismissedError(JobError):
+    """The job was dismissed; it will never have results."""
+
+    status = HTTPStatus.GONE
+    type = OGC_EXCEPTIONS + "job-dismissed"
+    title = "Job dismissed"
+
+
+class JobFailedError(JobError):
+    """The process failed; the message is what the process wants the client to know."""
+
+    type = OGC_EXCEPTIONS + "job-failed"
+    title = "Job failed"
+
+
+class SyncTimeout(JobError):
+    """A synchronous execution took longer than the server waits; its job was cancelled."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    type = OGC_EXCEPTIONS + "timeout"
+    title = "The process took too long"
+
+
+class ProcessError(StackError):
+    """Something is wrong with a process."""
+
+    title = "Process error"
+
+
+class UnknownProcessError(ProcessError):
+    """There is no process of that identifier (/req/core/process-exception/no-such-process)."""
+
+    status = HTTPStatus.NOT_FOUND
+    type = OGC_EXCEPTIONS + "no-such-process"
+    title = "No such process"
+
+
+class RequestTooLarge(StackError):
+    """The request body is larger than the server accepts."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    type = OGC_EXCEPTIONS + "request-too-large"
+    title = "Request too large"
+
+
+class UnsupportedMediaType(StackError):
+    """The request body is not JSON."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    type = OGC_EXCEPTIONS + "unsupported-media-type"
+    title = "Unsupported media type"
+
+
+class NotSupported(StackError):
+    """The request is legal, but this server does not offer what it asks for."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+    type = OGC_EXCEPTIONS + "not-supported"
+    title = "Not supported"
+
+
+class ConfigurationError(StackError):
+    """The configuration, a block or a deployment is not as it must be; an operator has to act."""
+
+    title = "The server is not configured correctly"
+
+
+class BlockNotFound(ConfigurationError):
+    """A Prefect block that the configuration names does not exist."""
+
+
+class DeploymentNotFound(ConfigurationError):
+    """A process has not been deployed yet, or its deployment was deleted."""
+
+
+class EngineUnavailable(StackError):
+    """Prefect's API cannot be reached or answers with a server error."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "The job engine is not available"
+    retry_after = 5
+
+
+class StorageUnavailable(StackError):
+    """The store behind a block cannot be reached or refuses access."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "The result store is not available"
+    retry_after = 10

@@ -9,8 +9,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
@@ -38,15 +36,13 @@ class Waiter:
         self._events: dict[str, threading.Event] = {}
         self._pid: int | None = None
 
-    @contextmanager
-    def watch(self) -> Iterator[None]:
-        """Make sure that events are being received; enter this before creating the run."""
+    def listen(self) -> None:
+        """Start receiving events in this process, once; call it before a run is created."""
         with self._lock:
             if self._pid != os.getpid():
                 self._pid = os.getpid()
                 self._events = {}
                 threading.Thread(target=self._listen, name="prefect-events", daemon=True).start()
-        yield
 
     def wait(self, run_id: str, timeout: float) -> runs.Run | None:
         """Block until the run has ended, or for ``timeout`` seconds.
@@ -59,13 +55,14 @@ class Waiter:
         with self._lock:
             self._events[run_id] = event
         try:
+            woken = False
             while True:
-                run = self._read(run_id, settle=event.is_set())
+                event.clear()  # before reading: what ends after the reading sets it again
+                run = self._read(run_id, settle=woken)
                 remaining = deadline - time.monotonic()
                 if run is None or run.is_final or remaining <= 0:
                     return run
-                event.clear()
-                event.wait(min(POLL_SECONDS, remaining))
+                woken = event.wait(min(POLL_SECONDS, remaining))
         finally:
             with self._lock:
                 self._events.pop(run_id, None)

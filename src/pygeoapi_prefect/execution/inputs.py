@@ -1,0 +1,152 @@
+"""Validation of the inputs of an execute request against the process description.
+
+OGC API - Processes - Part 1, 7.11.2.3; an input value comes inline, qualified (``{"value": ...}``) or by
+reference (``{"href": ...}``).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pygeoapi_prefect.errors import InvalidJobParameterError, MissingJobParameterError
+from pygeoapi_prefect.execution.schema import BBOX, problem, short
+
+Fetch = Callable[[str, Mapping[str, Any]], Any]
+"""Called with the input's id and a link; returns the JSON value that the link leads to."""
+Check = Callable[[str, Mapping[str, Any]], None]
+"""Called with the input's id and a link to something that is not JSON; raises if it is not allowed."""
+
+QUALIFIERS = frozenset({"value", "format", "mediaType", "encoding", "schema"})
+LINK_MEMBERS = frozenset({"href", "type", "rel", "title", "hreflang", "format", "schema"})
+BINARY_FORMATS = frozenset({"byte", "binary"})
+
+
+def validate(
+    inputs: Mapping[str, Any], described: Mapping[str, Any], *, fetch: Fetch, check: Check
+) -> dict[str, Any]:
+    """Check all inputs; resolve those given by reference to JSON.
+
+    Args:
+        inputs: The ``inputs`` member of the execute request.
+        described: The ``inputs`` member of the process description, as JSON.
+        fetch: Gets the JSON value behind a link.
+        check: Accepts or refuses a link that the process itself will open.
+
+    Returns:
+        The inputs, with each link to JSON replaced by the value that it leads to.
+
+    Raises:
+        MissingJobParameterError: A required input is absent.
+        InvalidJobParameterError: An input is unknown or does not fit its description.
+    """
+    unknown = sorted(set(inputs) - set(described))
+    if unknown:
+        raise InvalidJobParameterError(
+            f"unknown input {', '.join(map(repr, unknown))}; "
+            f"the process has {', '.join(sorted(described)) or 'none'}"
+        )
+    for name, description in described.items():
+        if name not in inputs and _min_occurs(description) > 0:
+            raise MissingJobParameterError(
+                f"input '{name}' is missing; expected {_expected(description)}"
+            )
+    return {
+        name: _input(name, value, described[name], fetch, check) for name, value in inputs.items()
+    }
+
+
+def _input(
+    name: str, value: Any, description: Mapping[str, Any], fetch: Fetch, check: Check
+) -> Any:
+    schema = description.get("schema") or {}
+    if not _repeats(description):
+        return _value(name, value, schema, fetch, check)
+    # Several occurrences come as an array; a lone value is taken for an array of one.
+    values = value if isinstance(value, list) else [value]
+    _count(name, len(values), description)
+    checked = [_value(f"{name}[{i}]", item, schema, fetch, check) for i, item in enumerate(values)]
+    return checked if isinstance(value, list) else checked[0]
+
+
+def _value(name: str, value: Any, schema: Mapping[str, Any], fetch: Fetch, check: Check) -> Any:
+    if is_link(value):
+        if not _is_json(schema, value):
+            check(name, value)
+            return value
+        value = fetch(name, value)
+        _fit(name, value, schema)
+        return value
+    _fit(name, value["value"] if is_qualified(value) else value, schema)
+    return value
+
+
+def _fit(name: str, value: Any, schema: Mapping[str, Any]) -> None:
+    fault = problem(value, BBOX if _is_bbox(schema) else schema)
+    if fault is not None:
+        raise InvalidJobParameterError(
+            f"input '{name}': {fault}; expected {_expected({'schema': schema})}"
+        )
+
+
+def is_link(value: object) -> bool:
+    """Whether a value is a reference (``link.yaml``)."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("href"), str)
+        and set(value) <= LINK_MEMBERS
+    )
+
+
+def is_qualified(value: object) -> bool:
+    """Whether a value is qualified (``qualifiedInputValue.yaml``)."""
+    return isinstance(value, dict) and "value" in value and set(value) <= QUALIFIERS
+
+
+def _is_json(schema: Mapping[str, Any], link: Mapping[str, Any]) -> bool:
+    """Whether the value behind a link is JSON that the schema can be held against."""
+    alternatives = [schema, *schema.get("oneOf", ()), *schema.get("anyOf", ())]
+    declared = str(link.get("type") or (link.get("format") or {}).get("mediaType") or "")
+    if declared and "json" not in declared.lower():
+        return False
+    described = [str(part.get("contentMediaType", "")) for part in alternatives]
+    if any("json" in media_type for media_type in described):
+        return True
+    return not any(described) and not any(
+        part.get("contentEncoding") or part.get("format") in BINARY_FORMATS for part in alternatives
+    )
+
+
+def _is_bbox(schema: Mapping[str, Any]) -> bool:
+    formats = [schema.get("format"), *(part.get("format") for part in schema.get("allOf", ()))]
+    return any(str(name).rsplit("/", 1)[-1] == "ogc-bbox" for name in formats if name)
+
+
+def _min_occurs(description: Mapping[str, Any]) -> int:
+    return int(description.get("minOccurs", 1))
+
+
+def _repeats(description: Mapping[str, Any]) -> bool:
+    most = description.get("maxOccurs", 1)
+    return most == "unbounded" or int(most) > 1
+
+
+def _count(name: str, number: int, description: Mapping[str, Any]) -> None:
+    least, most = _min_occurs(description), description.get("maxOccurs", 1)
+    if number < least or (most != "unbounded" and number > int(most)):
+        raise InvalidJobParameterError(
+            f"input '{name}': {number} values, expected {least} to {most}"
+        )
+
+
+def _expected(description: Mapping[str, Any]) -> str:
+    """What the schema asks for, in few words."""
+    schema = description.get("schema") or {}
+    if _is_bbox(schema):
+        return "a bounding box {\"bbox\": [4 or 6 numbers]}"
+    told = {
+        key: schema[key]
+        for key in ("type", "format", "enum", "minimum", "maximum", "contentMediaType", "items")
+        if key in schema
+    }
+    if not told and schema.get("oneOf"):
+        return f"one of {short(schema['oneOf'])}"
+    return short(told) if told else "any value"

@@ -1,0 +1,124 @@
+"""The body of an execute request, from bytes to an object of bounded depth.
+
+OGC API - Processes - Part 1, 7.11.2 and ``execute.yaml``.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from pygeoapi_prefect.errors import InvalidJobParameterError, UnsupportedMediaType
+
+MAX_DEPTH = 64
+MEMBERS = frozenset({"inputs", "outputs", "response", "subscriber", "mode"})
+RESPONSES = ("raw", "document")
+TRANSMISSIONS = ("value", "reference")
+
+
+def parse(body: bytes, content_type: str | None) -> dict[str, Any]:
+    """Read an execute request.
+
+    Args:
+        body: UTF-8 encoded JSON text.
+        content_type: The request's ``Content-Type``; none is taken for JSON.
+
+    Raises:
+        UnsupportedMediaType: The body is declared as something else than JSON.
+        InvalidJobParameterError: The body is not a JSON object, or a member has the wrong form.
+    """
+    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnsupportedMediaType(
+            f"The body of an execute request is application/json, not {media_type[:80]}"
+        )
+    request = _load(body)
+    if not isinstance(request, dict):
+        raise InvalidJobParameterError("The body must be a JSON object with the member 'inputs'")
+    if _too_deep(request):
+        raise InvalidJobParameterError(f"The body is nested deeper than {MAX_DEPTH} levels")
+    _check_members(request)
+    return request
+
+
+def _load(body: bytes) -> Any:
+    if not body.strip():
+        raise InvalidJobParameterError("The body is empty; it must be a JSON object")
+    try:
+        request = json.loads(
+            body.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite
+        )
+        if b"\\u" in body:  # an escaped lone surrogate is legal JSON text, but no Unicode text
+            json.dumps(request, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidJobParameterError(
+            f"The body is not valid UTF-8 (byte {error.start})"
+        ) from error
+    except UnicodeEncodeError as error:
+        raise InvalidJobParameterError("The body holds a lone surrogate character") from error
+    except RecursionError as error:
+        raise InvalidJobParameterError(
+            f"The body is nested deeper than {MAX_DEPTH} levels"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise InvalidJobParameterError(f"The body is not valid JSON: {error}") from error
+    except ValueError as error:  # an integer of thousands of digits, or not a number
+        raise InvalidJobParameterError(f"The body holds an unusable number: {error}") from error
+    return request
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:20]} is out of range")
+    return value
+
+
+def _too_deep(request: Mapping[str, Any]) -> bool:
+    level: list[Any] = [request]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _check_members(request: dict[str, Any]) -> None:
+    """Check the members other than the inputs' values; absent and null are the same."""
+    for name in [name for name in request if request[name] is None]:
+        del request[name]
+    if request.get("response", "raw") not in RESPONSES:
+        raise InvalidJobParameterError("'response' must be 'raw' or 'document'")
+    for name in ("inputs", "outputs", "subscriber"):
+        if not isinstance(request.get(name, {}), dict):
+            raise InvalidJobParameterError(f"'{name}' must be a JSON object")
+    for output, wanted in request.get("outputs", {}).items():
+        if not isinstance(wanted, dict):
+            raise InvalidJobParameterError(f"output '{output}': a JSON object was expected")
+        if wanted.get("transmissionMode", "value") not in TRANSMISSIONS:
+            raise InvalidJobParameterError(
+                f"output '{output}': transmissionMode must be 'value' or 'reference'"
+            )
+
+
+def check_outputs(request: Mapping[str, Any], described: Iterable[str]) -> None:
+    """Refuse outputs that the process does not have.
+
+    Raises:
+        InvalidJobParameterError: Names the outputs that are unknown and those that exist.
+    """
+    known = sorted(described)
+    unknown = sorted(set(request.get("outputs", {})) - set(known))
+    if unknown:
+        raise InvalidJobParameterError(
+            f"unknown output {', '.join(map(repr, unknown))}; the process has {', '.join(known)}"
+        )

@@ -1,0 +1,97 @@
+"""Validation against the schemas of a process description, in OpenAPI 3.0's dialect.
+
+That dialect is JSON Schema draft 4 (wright-00) with ``nullable``; schemas of pygeoapi's own processes
+also use the numeric ``exclusiveMinimum`` of later drafts, so both are understood.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from jsonschema import Draft4Validator, FormatChecker
+from jsonschema.exceptions import SchemaError, ValidationError, best_match
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT4
+
+from pygeoapi_prefect.errors import ConfigurationError
+
+BBOX = {
+    "type": "object",
+    "required": ["bbox"],
+    "properties": {
+        "bbox": {
+            "type": "array",
+            "items": {"type": "number"},
+            "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
+        },
+        "crs": {"type": "string"},
+    },
+}
+"""Schema of a bounding box value (``bbox.yaml``)."""
+
+
+def _type(validator: Validator, types: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    if instance is None and schema.get("nullable") is True:
+        return
+    yield from Draft4Validator.VALIDATORS["type"](validator, types, instance, schema)
+
+
+def _exclusive(keyword: str) -> Any:
+    def check(validator: Validator, bound: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        if isinstance(bound, bool) or not validator.is_type(instance, "number"):
+            return
+        if (instance <= bound) if keyword == "exclusiveMinimum" else (instance >= bound):
+            yield ValidationError(f"{instance!r} is not beyond {bound!r}")
+
+    return check
+
+
+_OpenApiValidator = extend(
+    Draft4Validator,
+    {
+        "type": _type,
+        "exclusiveMinimum": _exclusive("exclusiveMinimum"),
+        "exclusiveMaximum": _exclusive("exclusiveMaximum"),
+    },
+)
+
+
+def _anything(uri: str) -> Resource[Any]:
+    return Resource.from_contents({}, default_specification=DRAFT4)
+
+
+# A remote "$ref" is never fetched: what it says stays unchecked.
+_NO_RETRIEVAL: Registry[Any] = Registry(retrieve=_anything)  # type: ignore[call-arg]
+
+
+@lru_cache(maxsize=1024)
+def _validator(schema: str) -> Validator:
+    return _OpenApiValidator(
+        json.loads(schema), format_checker=FormatChecker(), registry=_NO_RETRIEVAL
+    )
+
+
+def problem(value: object, schema: Mapping[str, Any]) -> str | None:
+    """What is wrong with a value, in one short line, or None.
+
+    Raises:
+        ConfigurationError: The schema itself is not valid.
+    """
+    try:
+        error = best_match(_validator(json.dumps(schema, sort_keys=True)).iter_errors(value))
+    except (SchemaError, TypeError, KeyError) as fault:
+        raise ConfigurationError(f"the schema of an input is not valid: {fault}") from fault
+    if error is None:
+        return None
+    where = "".join(f"[{part!r}]" for part in error.absolute_path)
+    expected = "" if error.validator is None else f" ({error.validator}: {short(error.validator_value)})"
+    return f"{where + ': ' if where else ''}{short(error.instance)} is not valid{expected}"
+
+
+def short(value: object) -> str:
+    """JSON text of a value, cut for a message."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 100 else f"{text[:97]}..."

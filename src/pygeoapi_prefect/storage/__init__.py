@@ -1,0 +1,25 @@
+"""Prefect's storage blocks: load, read, write, sign, delete. Nothing else opens a block."""
+
+from pygeoapi_prefect.storage.blocks import (
+    LOCAL,
+    REMOTE,
+    open_store,
+    open_store_by_id,
+    read_reference,
+    save_local_block,
+    save_remote_block,
+)
+from pygeoapi_prefect.storage.store import LocalStore, OutsideStore, Store
+
+__all__ = [
+    "LOCAL",
+    "REMOTE",
+    "LocalStore",
+    "OutsideStore",
+    "Store",
+    "open_store",
+    "open_store_by_id",
+    "read_reference",
+    "save_local_block",
+    "save_remote_block",
+]

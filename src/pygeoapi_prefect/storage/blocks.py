@@ -1,0 +1,161 @@
+"""Blocks: from Prefect to a store, and from an operator's arguments to Prefect."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import fsspec
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import BlockDocument
+from prefect.exceptions import ObjectNotFound
+from prefect.filesystems import LocalFileSystem, RemoteFileSystem
+
+from pygeoapi_prefect.engine.client import api
+from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError
+from pygeoapi_prefect.storage.store import LocalStore, Store
+
+LOCAL = "local-file-system"
+REMOTE = "remote-file-system"
+REFERENCE_PREFIX = "block:"
+# A store that does not answer is noticed within about ten seconds of connecting, a minute of reading.
+S3_CONFIG = {
+    "connect_timeout": 3,
+    "read_timeout": 15,
+    "retries": {"total_max_attempts": 2, "mode": "standard"},
+}
+S3_ATTEMPTS = 2
+
+_lock = threading.Lock()
+_stores: dict[str, Store] = {}
+_pid = 0
+
+
+def open_store(slug: str) -> Store:
+    """The store of a block, read from Prefect once per process.
+
+    Parameters:
+        slug: ``<block type slug>/<block name>``, such as ``remote-file-system/results``.
+
+    Raises:
+        BlockNotFound: There is no such block.
+        ConfigurationError: The block is of another type, or its settings do not fit.
+        EngineUnavailable: Prefect cannot be reached.
+    """
+    block_type, _, name = slug.partition("/")
+    if not block_type or not name or "/" in name:
+        raise BlockNotFound(f"{slug!r} is not the name of a block: <block type slug>/<block name>")
+    _require_type(slug, block_type)
+
+    return _cached(slug, lambda client: client.read_block_document_by_name(name, block_type))
+
+
+def open_store_by_id(document_id: UUID) -> Store:
+    """The store of the block with Prefect's identifier; raises as ``open_store``."""
+    return _cached(str(document_id), lambda client: client.read_block_document(document_id))
+
+
+def read_reference(reference: str) -> str:
+    """The text that ``block:<block type slug>/<block name>#<path in the block>`` points to.
+
+    Raises:
+        ValueError: It is not such a reference.
+        OutputNotFound: The file is gone.
+        ConfigurationError, EngineUnavailable, StorageUnavailable: As ``open_store``.
+    """
+    slug, hash_sign, path = reference.removeprefix(REFERENCE_PREFIX).partition("#")
+    if not reference.startswith(REFERENCE_PREFIX) or not hash_sign:
+        raise ValueError(f"{reference[:100]!r} is not a reference to a file in a block")
+    return open_store(slug).read(path).decode()
+
+
+def save_remote_block(name: str, basepath: str, settings: Mapping[str, Any]) -> None:
+    """Create or overwrite the block ``remote-file-system/<name>``.
+
+    Parameters:
+        basepath: Address of a folder of the store, such as ``s3://bucket/folder``.
+        settings: Arguments of the fsspec file system. Prefect's API shows them to whoever may use
+            it, so credentials are better given to the processes by their environment.
+
+    Raises:
+        ConfigurationError: Prefect refuses the name or the basepath.
+        EngineUnavailable: Prefect cannot be reached.
+    """
+    _save(name, lambda: RemoteFileSystem(basepath=basepath, settings=dict(settings)))
+
+
+def save_local_block(name: str, basepath: str) -> None:
+    """Create or overwrite the block ``local-file-system/<name>`` over a folder of this machine.
+
+    Raises:
+        ConfigurationError: Prefect refuses the name.
+        EngineUnavailable: Prefect cannot be reached.
+    """
+    _save(name, lambda: LocalFileSystem(basepath=basepath))
+
+
+def _save(name: str, block: Callable[[], LocalFileSystem | RemoteFileSystem]) -> None:
+    try:
+        with api():
+            block().save(name, overwrite=True, _sync=True)  # type: ignore[call-arg]
+    except ValueError as error:
+        raise ConfigurationError(f"the block {name!r} cannot be made: {error}") from error
+    with _lock:
+        _stores.clear()
+
+
+def _cached(key: str, read: Callable[[SyncPrefectClient], BlockDocument]) -> Store:
+    """The store kept under a key; what a parent process had is not ours to use after a fork."""
+    global _pid
+    with _lock:
+        if os.getpid() != _pid:
+            _pid = os.getpid()
+            _stores.clear()
+        known = _stores.get(key)
+        if known is not None and not known.failed:
+            return known
+    try:
+        with api() as client:
+            document = read(client)
+    except ObjectNotFound as error:
+        raise BlockNotFound(f"there is no block {key!r} in Prefect") from error
+    store = _make_store(document)
+    with _lock:
+        _stores[key] = store
+    return store
+
+
+def _make_store(document: BlockDocument) -> Store:
+    block_type = document.block_type.slug if document.block_type else ""
+    slug = f"{block_type}/{document.name or document.id}"
+    _require_type(slug, block_type)
+    try:
+        if block_type == LOCAL:
+            folder = LocalFileSystem.model_validate(document.data).basepath or "."
+            path = str(Path(folder).expanduser().absolute())
+            return LocalStore(slug, document.id, path, fsspec.filesystem("file"))
+        block = RemoteFileSystem.model_validate(document.data)
+        filesystem = _remote_filesystem(urlsplit(block.basepath).scheme, block.settings)
+        return Store(slug, document.id, block.basepath, filesystem)
+    except (ImportError, TypeError, ValueError, KeyError) as error:
+        raise ConfigurationError(f"the block {slug!r} cannot be used: {error}") from error
+
+
+def _remote_filesystem(scheme: str, settings: Mapping[str, Any]) -> fsspec.AbstractFileSystem:
+    if scheme not in ("s3", "s3a"):
+        return fsspec.filesystem(scheme, **settings)
+    options = dict(settings)
+    options["config_kwargs"] = S3_CONFIG | options.get("config_kwargs", {})
+    # Other processes write to the store: a remembered listing would hide their files.
+    options["use_listings_cache"] = False
+    filesystem = fsspec.filesystem(scheme, **options)
+    filesystem.retries = S3_ATTEMPTS
+    return filesystem
+
+
+def _require_type(slug: str, block_type: str) -> None:
+    if block_type not in (LOCAL, REMOTE):
+        raise ConfigurationError(f"the block {slug!r} is neither a {LOCAL} nor a {REMOTE}")

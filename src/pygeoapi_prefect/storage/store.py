@@ -1,0 +1,274 @@
+"""The files of one block: write, read in pieces, list, delete, sign.
+
+A *location* is the full address of a file, ``<basepath of the block>/<path>``; a *path* is relative
+to the basepath. Every function takes either and checks that it stays inside the store: Prefect's
+``RemoteFileSystem`` itself does not refuse a relative ``../x``.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import override
+from urllib.parse import unquote, urlsplit
+from uuid import UUID, uuid4
+
+import fsspec
+
+from pygeoapi_prefect.errors import OutputNotFound, StorageUnavailable
+
+LOGGER = logging.getLogger(__name__)
+CHUNK_BYTES = 1024 * 1024
+PART_BYTES = 8 * CHUNK_BYTES  # what one request to the store carries while streaming
+
+
+class OutsideStore(ValueError):
+    """A path or location that does not lie inside the store it was given to."""
+
+
+class Store:
+    """The files of one block. Safe to share between threads.
+
+    Attributes:
+        slug: ``<block type slug>/<block name>``.
+        document_id: Prefect's identifier of the block document.
+        basepath: Root of all locations, without a trailing slash.
+        failed: Whether the store was unavailable once. Such a store is opened anew by the next user:
+            its credentials or address may have been mended.
+    """
+
+    def __init__(
+        self, slug: str, document_id: UUID, basepath: str, filesystem: fsspec.AbstractFileSystem
+    ) -> None:
+        """Use ``open_store`` instead."""
+        self.slug = slug
+        self.document_id = document_id
+        self.basepath = basepath.rstrip("/")
+        self.failed = False
+        self._fs = filesystem
+
+    def resolve(self, path_or_location: str) -> str:
+        """The full location of a path, or a location unchanged.
+
+        Raises:
+            OutsideStore: It has ``..`` in it, is absolute or lies outside the basepath.
+        """
+        path = self._relative(path_or_location)
+        if not path:
+            raise OutsideStore(f"{path_or_location!r} is the root of the store, not a file in it")
+        return f"{self.basepath}/{path}"
+
+    def write(self, path: str, content: bytes) -> str:
+        """Write a file, whole or not at all; returns its location.
+
+        Raises:
+            OutsideStore: As ``resolve``.
+            StorageUnavailable: The store cannot be reached or refuses.
+        """
+        return self.write_stream(path, [content])
+
+    def write_stream(self, path: str, chunks: Iterable[bytes]) -> str:
+        """Write a file from pieces without holding it in memory; as ``write`` otherwise.
+
+        An error of the iterator leaves no file behind and passes through.
+        """
+        location = self.resolve(path)
+        with self._translated():
+            file = self._fs.open(location, "wb", block_size=PART_BYTES)
+        try:
+            for chunk in chunks:
+                with self._translated():
+                    file.write(chunk)
+            with self._translated():
+                file.close()
+        except BaseException:
+            # Closing an fsspec file commits it, also when it is garbage collected.
+            with suppress(Exception):
+                file.discard()
+            file.closed = True
+            raise
+        return location
+
+    def read(self, path_or_location: str) -> bytes:
+        """The whole content of a file.
+
+        Raises:
+            OutputNotFound: There is no such file.
+            OutsideStore: As ``resolve``.
+            StorageUnavailable: The store cannot be reached or refuses.
+        """
+        location = self.resolve(path_or_location)
+        with self._translated():
+            return bytes(self._fs.cat_file(location))
+
+    def size(self, path_or_location: str) -> int:
+        """Size of a file in bytes; raises as ``read``."""
+        location = self.resolve(path_or_location)
+        with self._translated():
+            info = self._fs.info(location)
+        if info["type"] != "file":
+            raise OutputNotFound("the output's file is gone from the store")
+        return int(info["size"])
+
+    def chunks(
+        self, path_or_location: str, start: int = 0, length: int | None = None
+    ) -> Iterator[bytes]:
+        """Pieces of at most 1 MiB of a file, from byte ``start`` on, ``length`` bytes or to the end.
+
+        A missing file is noticed by the call, not by the first piece; raises as ``read``.
+        """
+        location = self.resolve(path_or_location)
+        remaining = max(self.size(location) - start, 0)
+        return self._pieces(
+            location, start, remaining if length is None else min(length, remaining)
+        )
+
+    def _pieces(self, location: str, start: int, remaining: int) -> Iterator[bytes]:
+        with self._translated():
+            file = self._fs.open(location, "rb", block_size=min(PART_BYTES, max(remaining, 1)))
+        with file:
+            file.seek(start)
+            while remaining > 0:
+                with self._translated():
+                    piece = file.read(min(CHUNK_BYTES, remaining))
+                if not piece:
+                    raise StorageUnavailable("a file of the store became shorter while it was read")
+                remaining -= len(piece)
+                yield piece
+
+    def exists(self, path_or_location: str) -> bool:
+        """Whether there is such a file; raises ``StorageUnavailable`` if that cannot be told."""
+        try:
+            self.size(path_or_location)
+        except OutputNotFound:
+            return False
+        return True
+
+    def list_folders(self, path: str = "") -> list[str]:
+        """Names of the folders directly in a folder, sorted; none if the folder does not exist."""
+        location = self.resolve(path) if path else self.basepath
+        try:
+            with self._translated():
+                entries = self._fs.ls(location, detail=True)
+        except OutputNotFound:
+            return []
+        return sorted(
+            entry["name"].rstrip("/").rsplit("/", 1)[1]
+            for entry in entries
+            if entry["type"] == "directory"
+        )
+
+    def delete_folder(self, path: str) -> None:
+        """Remove a folder with all that is in it; it is no error if it is gone."""
+        location = self.resolve(path)
+        try:
+            with self._translated():
+                # Not rm(recursive=True): it would expand the wildcards of a name.
+                for name in self._fs.find(location):
+                    with suppress(FileNotFoundError):
+                        self._fs.rm_file(name)
+        except OutputNotFound:
+            return
+
+    def sign(self, path_or_location: str, seconds: int) -> str | None:
+        """An address that anyone may read the file from for so long; None if the store has none."""
+        location = self.resolve(path_or_location)
+        with self._translated():
+            try:
+                return str(self._fs.sign(location, expiration=seconds))
+            except NotImplementedError:
+                return None
+
+    def _relative(self, path_or_location: str) -> str:
+        """The path below the basepath, without leading slashes, checked."""
+        path = path_or_location
+        if path == self.basepath or path.startswith(f"{self.basepath}/"):
+            path = path[len(self.basepath) :].lstrip("/")
+        elif path.startswith("/") or "://" in path:
+            raise OutsideStore(f"{path!r} is outside of the store {self.slug}")
+        for text in (path, unquote(path)):
+            parts = text.replace("\\", "/").split("/")
+            if ".." in parts or "." in parts or "\0" in text:
+                raise OutsideStore(f"{path!r} is not a plain path in the store {self.slug}")
+        return path.rstrip("/")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise what the errors of the file system mean."""
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            self._require_root()
+            raise OutputNotFound("the output's file is gone from the store") from error
+        except _failures() as error:
+            raise self._unavailable(error) from error
+
+    def _require_root(self) -> None:
+        """Tell a missing bucket from a missing file: only the latter is no fault of the store."""
+        root = "{0.scheme}://{0.netloc}".format(urlsplit(self.basepath))
+        try:
+            self._fs.info(root)
+        except PermissionError:
+            return  # may read files, but not look at the bucket
+        except _failures() as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> StorageUnavailable:
+        what = "cannot be reached or used"
+        if isinstance(error, PermissionError):
+            what = "refuses the credentials or the access"
+        elif isinstance(error, FileNotFoundError):
+            what = "has no bucket of that name"
+        self.failed = True
+        LOGGER.warning("store %s (%s) %s: %s", self.slug, self.basepath, what, error)
+        return StorageUnavailable(f"the store {self.slug} {what}")
+
+
+class LocalStore(Store):
+    """The files of a ``local-file-system`` block."""
+
+    @override
+    def resolve(self, path_or_location: str) -> str:
+        location = super().resolve(path_or_location)
+        if not Path(location).resolve().is_relative_to(Path(self.basepath).resolve()):
+            raise OutsideStore(f"{path_or_location!r} is a link out of the store {self.slug}")
+        return location
+
+    @override
+    def write_stream(self, path: str, chunks: Iterable[bytes]) -> str:
+        location = Path(self.resolve(path))
+        part = location.with_name(f".{uuid4().hex}.part")
+        try:
+            with self._translated():
+                location.parent.mkdir(parents=True, exist_ok=True)
+                file = part.open("wb")
+            with file:
+                for chunk in chunks:
+                    with self._translated():
+                        file.write(chunk)
+            with self._translated():
+                part.replace(location)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink()
+            raise
+        return str(location)
+
+    @override
+    def delete_folder(self, path: str) -> None:
+        location = self.resolve(path)
+        with self._translated(), suppress(FileNotFoundError):
+            shutil.rmtree(location)
+
+    @override
+    def _require_root(self) -> None:
+        """A missing folder is made by the first write."""
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What a store raises when it fails; asked for only while handling an exception."""
+    from aiohttp import ClientError
+    from botocore.exceptions import BotoCoreError
+
+    return (OSError, BotoCoreError, ClientError)

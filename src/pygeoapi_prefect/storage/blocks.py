@@ -21,7 +21,7 @@ from pygeoapi_prefect.storage.store import LocalStore, Store
 LOCAL = "local-file-system"
 REMOTE = "remote-file-system"
 REFERENCE_PREFIX = "block:"
-# A store that does not answer is noticed within about ten seconds of connecting, a minute of reading.
+# A store that does not answer is noticed within ten seconds of connecting, a minute of reading.
 S3_CONFIG = {
     "connect_timeout": 3,
     "read_timeout": 15,

@@ -23,7 +23,7 @@ CHUNK_BYTES = 1024 * 1024
 PART_BYTES = 8 * CHUNK_BYTES  # what one request to the store carries while streaming
 
 
-class OutsideStore(ValueError):
+class OutsideStore(ValueError):  # noqa: N818 - named for what is found, like our other errors
     """A path or location that does not lie inside the store it was given to."""
 
 
@@ -34,8 +34,8 @@ class Store:
         slug: ``<block type slug>/<block name>``.
         document_id: Prefect's identifier of the block document.
         basepath: Root of all locations, without a trailing slash.
-        failed: Whether the store was unavailable once. Such a store is opened anew by the next user:
-            its credentials or address may have been mended.
+        failed: Whether the store was unavailable once. Such a store is opened anew by the next
+            user: its credentials or address may have been mended.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Store:
     def chunks(
         self, path_or_location: str, start: int = 0, length: int | None = None
     ) -> Iterator[bytes]:
-        """Pieces of at most 1 MiB of a file, from byte ``start`` on, ``length`` bytes or to the end.
+        """Pieces of at most 1 MiB of a file: ``length`` bytes from ``start`` on, or to the end.
 
         A missing file is noticed by the call, not by the first piece; raises as ``read``.
         """

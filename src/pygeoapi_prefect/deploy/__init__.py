@@ -1,0 +1,1 @@
+"""From a configured process to a Prefect deployment."""

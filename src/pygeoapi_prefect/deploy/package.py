@@ -1,0 +1,251 @@
+"""Which files a worker needs to run a flow, and under what version.
+
+A flow in a package: the whole top-level package. In a module of its own: that file. In this
+library: that file, for the library itself is installed wherever a worker is. Never the working
+directory.
+
+A worker loads the flow's file as a top-level module and puts the file's folder first on
+``sys.path`` (Prefect's file entrypoint), hence ``_check_names`` and ``_check_imports``.
+"""
+
+import ast
+import hashlib
+import inspect
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pathspec import GitIgnoreSpec
+from prefect import Flow
+
+from pygeoapi_prefect.errors import ConfigurationError
+
+LIBRARY = __name__.partition(".")[0]
+IGNORE_FILE = ".prefectignore"
+NEVER = GitIgnoreSpec.from_lines(["__pycache__/", "*.pyc", "*.pyo", ".*"])
+MAX_BYTES = 64 * 1024 * 1024
+# Besides the standard library: hiding one of these would break every flow.
+RESERVED = frozenset({"prefect", "pydantic", "pygeoapi", LIBRARY})
+
+
+class PackageError(ConfigurationError):
+    """The code of a process cannot be deployed as it is; says what to change."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """The code of one flow.
+
+    Attributes:
+        files: Content by path, relative to the folder that a worker runs in; with forward slashes.
+        entrypoint: ``<path of the flow's file>:<name of the flow in it>``.
+        version: Sixteen hexadecimal digits that change with any of it.
+    """
+
+    files: Mapping[str, bytes]
+    entrypoint: str
+
+    @property
+    def version(self) -> str:
+        """Sixteen hexadecimal digits of the SHA-256 of all paths, contents and the entrypoint."""
+        return _version(self.entrypoint, self.files)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where an object is defined."""
+
+    module: str
+    file: Path
+
+    @classmethod
+    def of(cls, thing: Any, what: str) -> "_Source":
+        try:
+            file = inspect.getsourcefile(thing)
+        except TypeError:
+            file = None
+        if file is None or thing.__module__ == "__main__" or not Path(file).is_file():
+            raise PackageError(f"{what} is not defined in a Python file that can be uploaded")
+        return cls(thing.__module__, Path(file).absolute())
+
+    @property
+    def top_level(self) -> str:
+        return self.module.partition(".")[0]
+
+    @property
+    def in_package(self) -> bool:
+        return "." in self.module or self.file.name == "__init__.py"
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds the top-level package or the module."""
+        depth = self.module.count(".") + (self.file.name == "__init__.py")
+        return self.file.parents[depth]
+
+
+def collect(flow: Flow[..., Any], processor: type, ignore_file: Path | None = None) -> Package:
+    """The files to upload for a flow.
+
+    Parameters:
+        flow: The flow that a worker is to run.
+        processor: The processor class that the flow belongs to.
+        ignore_file: File with gitignore patterns, relative to the folder that holds the package (as
+            its patterns are). ``.prefectignore`` by default, if there is one. Hidden files and
+            compiled ones are never uploaded.
+
+    Raises:
+        PackageError: Something in the code would keep it from running on a worker; or there is more
+            than 64 MiB of it.
+    """
+    source = _Source.of(inspect.unwrap(flow.fn), f"the flow '{flow.name}'")
+    name = _name_of(flow, source)
+    if source.in_package and source.top_level != LIBRARY:
+        _require_same_package(source, _Source.of(processor, processor.__name__))
+        root = source.root
+        paths = list(_tree(root, source.top_level, _ignored(root, ignore_file)))
+    else:
+        root = source.file.parent
+        paths = [source.file.name, *_sibling(source, processor)]
+    main = source.file.relative_to(root).as_posix()
+    if main not in paths:
+        raise PackageError(f"{main} holds the flow '{flow.name}', but is ignored")
+    _check_names(main, paths)
+    _check_imports(source.file)
+    return Package(_read(root, paths), f"{main}:{name}")
+
+
+def installed(flow: Flow[..., Any]) -> tuple[str, str]:
+    """Module entrypoint and version of a flow that workers have installed.
+
+    Raises:
+        PackageError: The flow is not a module-level name of an importable module.
+    """
+    source = _Source.of(inspect.unwrap(flow.fn), f"the flow '{flow.name}'")
+    entrypoint = f"{source.module}.{_name_of(flow, source)}"
+    return entrypoint, _version(entrypoint, {source.module: source.file.read_bytes()})
+
+
+def _name_of(flow: Flow[..., Any], source: _Source) -> str:
+    """The name that the flow has in its module: most often, but not always, the function's."""
+    for name, value in vars(sys.modules[source.module]).items():
+        if isinstance(value, Flow) and value.fn is flow.fn:
+            return name
+    raise PackageError(f"the flow '{flow.name}' has no name of its own in {source.file.name}")
+
+
+def _require_same_package(flow: _Source, processor: _Source) -> None:
+    if flow.top_level != processor.top_level and processor.top_level != LIBRARY:
+        raise PackageError(
+            f"the flow is in the package '{flow.top_level}', its processor in "
+            f"'{processor.module}': put both into one package"
+        )
+
+
+def _sibling(flow: _Source, processor: type) -> Iterator[str]:
+    """The processor's file, if it is another than the flow's."""
+    other = _Source.of(processor, processor.__name__)
+    if LIBRARY in (flow.top_level, other.top_level) or other.file == flow.file:
+        return
+    if other.in_package or other.root != flow.root:
+        raise PackageError(
+            f"the flow is in the module '{flow.module}', its processor in '{other.module}': "
+            "put both into one package or one folder"
+        )
+    yield other.file.name
+
+
+def _ignored(root: Path, ignore_file: Path | None) -> GitIgnoreSpec:
+    file = root / (ignore_file or IGNORE_FILE)
+    if not file.is_file():
+        if ignore_file is not None:
+            raise PackageError(f"the ignore file {file} does not exist")
+        return GitIgnoreSpec.from_lines([])
+    return GitIgnoreSpec.from_lines(file.read_text(encoding="utf-8").splitlines())
+
+
+def _tree(root: Path, package: str, ignored: GitIgnoreSpec) -> Iterator[str]:
+    """Paths of all files of a package, relative to its parent folder."""
+    for folder, folders, files in os.walk(root / package):
+        here = Path(folder).relative_to(root)
+        folders[:] = sorted(
+            name for name in folders if not _skipped(f"{(here / name).as_posix()}/", ignored)
+        )
+        for name in [*folders, *sorted(files)]:
+            path = (here / name).as_posix()
+            file = root / path
+            if _skipped(path, ignored):
+                continue
+            if file.is_symlink() and (
+                file.is_dir() or not file.resolve().is_relative_to((root / package).resolve())
+            ):
+                raise PackageError(f"{path} is a link to elsewhere: copy it, or ignore it")
+            if file.is_file():
+                yield path
+
+
+def _skipped(path: str, ignored: GitIgnoreSpec) -> bool:
+    return NEVER.match_file(path) or ignored.match_file(path)
+
+
+def _check_names(main: str, paths: Iterable[str]) -> None:
+    """Refuse files that would be imported in place of the standard library.
+
+    Python searches the folder of the flow's file first, then the folder that holds the upload.
+    """
+    for folder in {Path(main).parent, Path()}:
+        for path in paths:
+            if not Path(path).is_relative_to(folder):
+                continue
+            first, *rest = Path(path).relative_to(folder).parts
+            module = first.partition(".")[0]
+            is_module = not rest and Path(first).suffix in (".py", ".so")
+            is_package = rest == ["__init__.py"]
+            if (is_module or is_package) and module in sys.stdlib_module_names | RESERVED:
+                raise PackageError(
+                    f"{path} would be imported in place of the module '{module}' of "
+                    f"{'this stack' if module in RESERVED else 'the standard library'}: rename it"
+                )
+
+
+def _check_imports(file: Path) -> None:
+    """Refuse relative imports in the flow's own file: it is loaded without its package."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except SyntaxError as error:
+        raise PackageError(f"{file.name}: {error}") from error
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            raise PackageError(
+                f"{file.name}, line {node.lineno}: a relative import; a worker loads the flow's "
+                "file without its package: import by the absolute name"
+            )
+
+
+def _read(root: Path, paths: Iterable[str]) -> dict[str, bytes]:
+    total = 0
+    files: dict[str, bytes] = {}
+    for path in sorted(paths):
+        file = root / path
+        try:
+            total += file.stat().st_size
+            if total > MAX_BYTES:
+                raise PackageError(
+                    f"more than {MAX_BYTES // 2**20} MiB in {root / Path(path).parts[0]}: keep "
+                    f"data elsewhere, or ignore it in {root / IGNORE_FILE}"
+                )
+            files[path] = file.read_bytes()
+        except OSError as error:
+            raise PackageError(f"cannot read {file}: {error}") from error
+    return files
+
+
+def _version(entrypoint: str, files: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256(entrypoint.encode())
+    for path in sorted(files):
+        for part in (path.encode(), files[path]):
+            digest.update(len(part).to_bytes(8))
+            digest.update(part)
+    return digest.hexdigest()[:16]

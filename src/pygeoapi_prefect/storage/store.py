@@ -74,13 +74,13 @@ class Store:
         An error of the iterator leaves no file behind and passes through.
         """
         location = self.resolve(path)
-        with self._translated():
+        with self._translated(writing=True):
             file = self._fs.open(location, "wb", block_size=PART_BYTES)
         try:
             for chunk in chunks:
-                with self._translated():
+                with self._translated(writing=True):
                     file.write(chunk)
-            with self._translated():
+            with self._translated(writing=True):
                 file.close()
         except BaseException:
             # Closing an fsspec file commits it, also when it is garbage collected.
@@ -194,11 +194,13 @@ class Store:
         return path.rstrip("/")
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, *, writing: bool = False) -> Iterator[None]:
         """Raise what the errors of the file system mean."""
         try:
             yield
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            if writing:
+                raise self._unavailable(error) from error
             self._require_root()
             raise OutputNotFound("the output's file is gone from the store") from error
         except _failures() as error:
@@ -219,7 +221,7 @@ class Store:
         if isinstance(error, PermissionError):
             what = "refuses the credentials or the access"
         elif isinstance(error, FileNotFoundError):
-            what = "has no bucket of that name"
+            what = "has no such bucket"
         self.failed = True
         LOGGER.warning("store %s (%s) %s: %s", self.slug, self.basepath, what, error)
         return StorageUnavailable(f"the store {self.slug} {what}")
@@ -240,14 +242,14 @@ class LocalStore(Store):
         location = Path(self.resolve(path))
         part = location.with_name(f".{uuid4().hex}.part")
         try:
-            with self._translated():
+            with self._translated(writing=True):
                 location.parent.mkdir(parents=True, exist_ok=True)
                 file = part.open("wb")
             with file:
                 for chunk in chunks:
-                    with self._translated():
+                    with self._translated(writing=True):
                         file.write(chunk)
-            with self._translated():
+            with self._translated(writing=True):
                 part.replace(location)
         except BaseException:
             with suppress(OSError):

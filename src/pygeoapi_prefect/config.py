@@ -1,9 +1,10 @@
 """Typed settings, read from pygeoapi's configuration file.
 
 The keys of ``processor.prefect`` are those of the *Processes* page of pygeoapi-prefect
-(``result_storage``, ``deployment.{name,queue,storage_block,storage_sub_path}``); the others are ours.
+(``result_storage``, ``deployment.{name,queue,storage_block,storage_sub_path}``); others are ours.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +24,7 @@ class PrefectDeployment:
     Attributes:
         name: Name of the Prefect deployment.
         queue: Name of the work queue that runs are put into.
-        storage_block: ``<block type slug>/<block name>`` of the block that flow code is uploaded to;
+        storage_block: ``<block type slug>/<block name>`` of the block that code is uploaded to;
             without it the worker imports the flow from its own installation.
         storage_sub_path: Folder in that block; the process id by default.
         work_pool: Name of the work pool that holds the queue.
@@ -94,21 +95,48 @@ class ManagerSettings(BaseModel):
     inline_request_bytes: int = Field(
         default=8 * 1024, ge=0, description="A larger execute request is kept in the result block"
     )
+    max_reference_bytes: int = Field(
+        default=16 * 1024 * 1024, gt=0, description="Largest JSON input by reference, in bytes"
+    )
+
+
+class OutgoingSettings(BaseModel):
+    """Limits of requests that a client causes: inputs by reference, callbacks.
+
+    They come from the environment, because web and worker both need them and only the web process
+    reads pygeoapi's configuration: ``OUTGOING_ALLOWED_HOSTS``, ``OUTGOING_MAX_BYTES``,
+    ``OUTGOING_TIMEOUT_SECONDS``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
     allowed_hosts: tuple[str, ...] = Field(
         default=(),
-        description="Hosts or networks with private addresses that inputs by reference may name",
+        description="Host names, addresses or networks that may be private; comma-separated",
     )
-    max_reference_bytes: int = Field(
-        default=64 * 1024 * 1024, gt=0, description="Largest input fetched by reference, in bytes"
-    )
+    max_bytes: int = Field(default=1024**3, gt=0, description="Largest download, in bytes")
+    timeout_seconds: float = Field(default=300, gt=0, description="Longest download, in seconds")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the environment.
+
+        Raises:
+            ConfigurationError: A variable does not have the form that it must have.
+        """
+        names = {name: f"OUTGOING_{name.upper()}" for name in cls.model_fields}
+        values = {name: environ[var] for name, var in names.items() if environ.get(var)}
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigurationError(describe(error, "OUTGOING")) from error
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        """Accept a comma-separated string, the form that an environment variable can have."""
         if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value if value is not None else ()
+            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        return value
 
 
 class Settings(BaseModel):

@@ -29,7 +29,6 @@ The tree (status, last part of the OGC type URI)::
 """
 
 from http import HTTPStatus
-from typing import ClassVar
 
 OGC_EXCEPTIONS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
 """Namespace of the exception types of OGC API - Processes - Part 1 (18-062r2, table 9)."""
@@ -42,10 +41,10 @@ class StackError(Exception):
     ``retry_after`` is the number of seconds after which trying again makes sense.
     """
 
-    status: ClassVar[int] = HTTPStatus.INTERNAL_SERVER_ERROR
-    type: ClassVar[str] = "about:blank"
-    title: ClassVar[str] = "Internal server error"
-    retry_after: ClassVar[int | None] = None
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    type: str = "about:blank"
+    title: str = "Internal server error"
+    retry_after: int | None = None
 
 
 class JobError(StackError):
@@ -103,10 +102,23 @@ class JobDismissedError(JobError):
 
 
 class JobFailedError(JobError):
-    """The process failed; the message is what the process wants the client to know."""
+    """The process failed; the message is what the process wants the client to know.
+
+    Args:
+        detail: What the client is told.
+        status: HTTP status that fits the reason.
+        type: Type URI that fits the reason.
+    """
 
     type = OGC_EXCEPTIONS + "job-failed"
     title = "Job failed"
+
+    def __init__(self, detail: str = "", *, status: int | None = None, type: str | None = None):
+        super().__init__(detail)
+        if status is not None:
+            self.status = status
+        if type is not None:
+            self.type = type
 
 
 class SyncTimeout(JobError):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.context import SettingsContext
+from prefect.context import SettingsContext, get_settings_context
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES
 
 from pygeoapi_prefect.engine.errors import translate_errors
@@ -38,7 +38,8 @@ def api() -> Iterator[SyncPrefectClient]:
 
 def api_url() -> str | None:
     """Address of Prefect's API as configured; None means Prefect's ephemeral server."""
-    return PREFECT_API_URL.value()
+    url: str | None = PREFECT_API_URL.value()
+    return url
 
 
 def check() -> None:
@@ -48,7 +49,7 @@ def check() -> None:
         EngineUnavailable: It is not.
     """
     with api() as client:
-        client.request("GET", "/ready", timeout=httpx.Timeout(3, connect=2))  # type: ignore[arg-type]
+        client.request("GET", "/ready", timeout=httpx.Timeout(3, connect=2))
 
 
 def _client() -> tuple[SyncPrefectClient, SettingsContext]:
@@ -59,7 +60,7 @@ def _client() -> tuple[SyncPrefectClient, SettingsContext]:
                 client = get_client(
                     sync_client=True, httpx_settings={"timeout": TIMEOUT, "limits": LIMITS}
                 )
-            current = SettingsContext.get()
+            current = get_settings_context()
             settings = current.settings.copy_with_update({PREFECT_CLIENT_MAX_RETRIES: 0})
             _clients.clear()  # what a parent process had is not ours to use
             _clients[pid] = client, SettingsContext(profile=current.profile, settings=settings)

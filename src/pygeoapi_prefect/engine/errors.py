@@ -28,7 +28,7 @@ def translate_errors() -> Iterator[None]:
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         if status == httpx.codes.NOT_FOUND:
-            raise ObjectNotFound(error, help_message=f"{error.request.url} does not exist") from error
+            raise ObjectNotFound(error) from error
         if status >= 500 or status in (401, 403, 408, 429):
             raise EngineUnavailable(f"Prefect's API answered {status}") from error
         raise

@@ -12,6 +12,7 @@ import time
 
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
+from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect.engine import runs
@@ -24,7 +25,9 @@ RECONNECT_SECONDS = 0.5
 # By label, not by event name: the name holds the state's *name*, "TimedOut" or "Cached" among them.
 FINAL_STATES = EventFilter(
     event=EventNameFilter(prefix=["prefect.flow-run."]),
-    resource=EventResourceFilter(labels={"prefect.state-type": sorted(runs.FINAL)}),  # type: ignore[call-arg]
+    resource=EventResourceFilter(
+        labels=ResourceSpecification({"prefect.state-type": [str(state) for state in runs.FINAL]})
+    ),
 )
 
 
@@ -97,6 +100,6 @@ class Waiter:
                 ) as subscriber:
                     async for event in subscriber:
                         self._wake(event.resource.id.rsplit(".", 1)[1])
-            except Exception as error:  # the engine is down: go on trying, the poll serves meanwhile
+            except Exception as error:  # the engine is down: go on trying
                 LOGGER.warning("no events from Prefect (%s); trying again", error)
             await asyncio.sleep(RECONNECT_SECONDS)

@@ -1,6 +1,6 @@
 """Validation of the inputs of an execute request against the process description.
 
-OGC API - Processes - Part 1, 7.11.2.3; an input value comes inline, qualified (``{"value": ...}``) or by
+OGC API - Processes - Part 1, 7.11.2.3; a value comes inline, qualified (``{"value": ...}``) or by
 reference (``{"href": ...}``).
 """
 
@@ -13,7 +13,7 @@ from pygeoapi_prefect.execution.schema import BBOX, problem, short
 Fetch = Callable[[str, Mapping[str, Any]], Any]
 """Called with the input's id and a link; returns the JSON value that the link leads to."""
 Check = Callable[[str, Mapping[str, Any]], None]
-"""Called with the input's id and a link to something that is not JSON; raises if it is not allowed."""
+"""Called with the input's id and a link to something that is not JSON; raises if not allowed."""
 
 QUALIFIERS = frozenset({"value", "format", "mediaType", "encoding", "schema"})
 LINK_MEMBERS = frozenset({"href", "type", "rel", "title", "hreflang", "format", "schema"})
@@ -141,7 +141,7 @@ def _expected(description: Mapping[str, Any]) -> str:
     """What the schema asks for, in few words."""
     schema = description.get("schema") or {}
     if _is_bbox(schema):
-        return "a bounding box {\"bbox\": [4 or 6 numbers]}"
+        return 'a bounding box {"bbox": [4 or 6 numbers]}'
     told = {
         key: schema[key]
         for key in ("type", "format", "enum", "minimum", "maximum", "contentMediaType", "items")

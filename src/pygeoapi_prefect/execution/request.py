@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 from pygeoapi_prefect.errors import InvalidJobParameterError, UnsupportedMediaType
 
 MAX_DEPTH = 64
-MEMBERS = frozenset({"inputs", "outputs", "response", "subscriber", "mode"})
 RESPONSES = ("raw", "document")
 TRANSMISSIONS = ("value", "reference")
 
@@ -37,7 +36,7 @@ def parse(body: bytes, content_type: str | None) -> dict[str, Any]:
         raise InvalidJobParameterError("The body must be a JSON object with the member 'inputs'")
     if _too_deep(request):
         raise InvalidJobParameterError(f"The body is nested deeper than {MAX_DEPTH} levels")
-    _check_members(request)
+    check(request)
     return request
 
 
@@ -92,8 +91,12 @@ def _too_deep(request: Mapping[str, Any]) -> bool:
     return True
 
 
-def _check_members(request: dict[str, Any]) -> None:
-    """Check the members other than the inputs' values; absent and null are the same."""
+def check(request: dict[str, Any]) -> None:
+    """Check the members other than the inputs' values; a member that is null is removed.
+
+    Raises:
+        InvalidJobParameterError: A member has the wrong form; says which.
+    """
     for name in [name for name in request if request[name] is None]:
         del request[name]
     if request.get("response", "raw") not in RESPONSES:

@@ -1,6 +1,6 @@
 """Validation against the schemas of a process description, in OpenAPI 3.0's dialect.
 
-That dialect is JSON Schema draft 4 (wright-00) with ``nullable``; schemas of pygeoapi's own processes
+That dialect is JSON Schema draft 4 (wright-00) with ``nullable``; schemas of pygeoapi's processes
 also use the numeric ``exclusiveMinimum`` of later drafts, so both are understood.
 """
 
@@ -40,7 +40,7 @@ def _type(validator: Validator, types: Any, instance: Any, schema: Any) -> Itera
 
 
 def _exclusive(keyword: str) -> Any:
-    def check(validator: Validator, bound: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    def check(validator: Validator, bound: Any, instance: Any, _: Any) -> Iterator[Any]:
         if isinstance(bound, bool) or not validator.is_type(instance, "number"):
             return
         if (instance <= bound) if keyword == "exclusiveMinimum" else (instance >= bound):
@@ -49,7 +49,7 @@ def _exclusive(keyword: str) -> Any:
     return check
 
 
-_OpenApiValidator = extend(
+_OpenApiValidator: Any = extend(  # type: ignore[no-untyped-call]
     Draft4Validator,
     {
         "type": _type,
@@ -59,7 +59,7 @@ _OpenApiValidator = extend(
 )
 
 
-def _anything(uri: str) -> Resource[Any]:
+def _anything(_uri: str) -> Resource[Any]:
     return Resource.from_contents({}, default_specification=DRAFT4)
 
 
@@ -68,7 +68,7 @@ _NO_RETRIEVAL: Registry[Any] = Registry(retrieve=_anything)  # type: ignore[call
 
 
 @lru_cache(maxsize=1024)
-def _validator(schema: str) -> Validator:
+def _validator(schema: str) -> Any:
     return _OpenApiValidator(
         json.loads(schema), format_checker=FormatChecker(), registry=_NO_RETRIEVAL
     )
@@ -87,7 +87,8 @@ def problem(value: object, schema: Mapping[str, Any]) -> str | None:
     if error is None:
         return None
     where = "".join(f"[{part!r}]" for part in error.absolute_path)
-    expected = "" if error.validator is None else f" ({error.validator}: {short(error.validator_value)})"
+    rule = error.validator
+    expected = f" ({rule}: {short(error.validator_value)})" if rule else ""
     return f"{where + ': ' if where else ''}{short(error.instance)} is not valid{expected}"
 
 

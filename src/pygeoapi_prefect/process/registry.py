@@ -26,7 +26,7 @@ class Process:
         settings: What the configuration says of it.
         processor_class: The class that ``processor.name`` means.
         declared: The process's own description, as JSON (``process.yaml`` without links).
-        result_storage: Block for outputs: the process's own, else the server's; None without either.
+        result_storage: Block for outputs: the process's own, else the server's, else None.
     """
 
     id: str

@@ -1,0 +1,1 @@
+"""The use cases: submit, wait, get, list, dismiss, results."""

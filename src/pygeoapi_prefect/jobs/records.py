@@ -1,0 +1,72 @@
+"""What a flow returned: read as plain JSON from the result block, never unpickled.
+
+``state.result()`` would trust the serializer that the state names, and import classes by name.
+Prefect persists ``{"__class__": ..., "data": {...}}`` under the key that the state's data names.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from pygeoapi_prefect import storage
+from pygeoapi_prefect.config import describe
+from pygeoapi_prefect.engine.runs import Run
+from pygeoapi_prefect.errors import JobFailedError, OutputNotFound
+from pygeoapi_prefect.models.processes import JobStatusInfoInternal
+
+CONTRACT = "a flow must return an instance of JobStatusInfoInternal"
+
+
+def read(run: Run) -> JobStatusInfoInternal:
+    """The record of a completed run.
+
+    Raises:
+        JobFailedError: The flow kept no record or another one than it must; says what.
+        StorageUnavailable: The block cannot be reached at the moment.
+    """
+    store, key = location(run)
+    try:
+        document = json.loads(store.read(key))
+    except OutputNotFound:
+        raise JobFailedError("the record of the job is gone from the result store") from None
+    except ValueError as error:
+        raise JobFailedError(f"the record of the job is not JSON; {CONTRACT}") from error
+    record = document.get("data") if _is_instance(document) else None
+    if not isinstance(record, dict):
+        raise JobFailedError(f"the flow returned {_kind(document)}; {CONTRACT}")
+    try:
+        return JobStatusInfoInternal.model_validate(record)
+    except ValidationError as error:
+        raise JobFailedError(
+            f"the flow's result is incomplete ({describe(error, 'result')}); {CONTRACT}"
+        ) from error
+
+
+def location(run: Run) -> tuple[storage.Store, str]:
+    """The store and the path of a run's record.
+
+    Raises:
+        JobFailedError: The run persisted nothing, or with another serializer than JSON.
+    """
+    metadata = run.state_data
+    if not isinstance(metadata, Mapping) or not metadata.get("storage_key"):
+        raise JobFailedError(f"the flow persisted no result; {CONTRACT}")
+    serializer = (metadata.get("serializer") or {}).get("type")
+    if serializer != "json":
+        raise JobFailedError(f"the record of the job is serialized as {serializer}, not as JSON")
+    if not metadata.get("storage_block_id"):
+        raise JobFailedError("the record of the job is not in a storage block")
+    return storage.open_store_by_id(UUID(metadata["storage_block_id"])), metadata["storage_key"]
+
+
+def _is_instance(document: Any) -> bool:
+    return isinstance(document, dict) and "__class__" in document
+
+
+def _kind(document: Any) -> str:
+    if _is_instance(document):
+        return f"an instance of {document['__class__']}"
+    return "None" if document is None else f"a JSON {type(document).__name__}"

@@ -1,0 +1,245 @@
+"""The use cases of OGC API - Processes on Prefect: execute, get, list, results, dismiss."""
+
+import json
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pygeoapi_prefect import errors, storage
+from pygeoapi_prefect.config import Settings
+from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.engine.waiter import Waiter
+from pygeoapi_prefect.errors import JobDismissedError, JobFailedError, JobNotFoundError
+from pygeoapi_prefect.jobs import records, status, submit
+from pygeoapi_prefect.models.processes import JobStatusInfoInternal
+from pygeoapi_prefect.process.registry import ASYNC, Registry
+from pygeoapi_prefect.results import delivery, links
+
+LOGGER = logging.getLogger(__name__)
+OURS: Mapping[str, Any] = {"tags": {"all_": [status.TAG]}}
+PREFECT_PAGE = 200  # the most that one request to Prefect may ask for
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What became of an execute request.
+
+    Attributes:
+        job: The job's statusInfo.
+        reply: The results; None if the client is to come back for them.
+        applied: Value for ``Preference-Applied``, or None.
+    """
+
+    job: dict[str, Any]
+    reply: delivery.Reply | None
+    applied: str | None
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """One page of the job list, newest first; ``number_matched`` counts all jobs."""
+
+    jobs: list[dict[str, Any]]
+    number_matched: int
+
+
+class Jobs:
+    """All that can be done with jobs. One instance serves all threads of a web process."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._queue = submit.Queue(settings.manager)
+        self._waiter = Waiter()
+
+    def execute(
+        self, process_id: str, request: Mapping[str, Any], prefer_headers: Sequence[str] = ()
+    ) -> Execution:
+        """Run a process, synchronously or not.
+
+        Args:
+            process_id: Identifier of the process.
+            request: A parsed execute request (``execution.request.parse``).
+            prefer_headers: The values of all ``Prefer`` headers.
+
+        Raises:
+            StackError: Anything of ``errors`` that can be wrong with the request, or went wrong.
+        """
+        process = self._registry.get(process_id)
+        limit = self._settings.manager.max_reference_bytes
+        submission = submit.validate(process, request, prefer_headers, limit)
+        if process.deployment is None:
+            raise errors.NotSupported(f"process '{process_id}' has no deployment")
+        mode = submission.mode
+        patience = self._patience(mode.wait)
+        if mode.run_async and mode.wait is None:
+            patience = 0.0
+        if patience:
+            self._waiter.listen()
+        run = self._queue.put(submission)
+        LOGGER.info("job %s: queued for process %s", submission.job_id, process.id)
+        ended = self._waiter.wait(run.id, patience) if patience else run
+        if ended is None:
+            raise JobDismissedError("The job was dismissed and removed")
+        if ended.is_final:
+            return Execution(status.status_info(ended), self._results(ended), mode.applied)
+        if mode.run_async or ASYNC in process.job_control_options:
+            return Execution(status.status_info(ended), None, mode.applied)
+        runs.cancel(run.id)
+        raise errors.SyncTimeout(
+            f"The process did not finish within {patience:g} s; its job was cancelled"
+        )
+
+    def get(self, job_id: str) -> dict[str, Any]:
+        """The job's statusInfo, without links.
+
+        Raises:
+            JobNotFoundError: There is no such job.
+        """
+        return status.status_info(self._verified(self._find(job_id)))
+
+    def page(self, limit: int, offset: int) -> JobPage:
+        """A page of all jobs, newest first.
+
+        Args:
+            limit: Largest number of jobs.
+            offset: How many of the newest are left out.
+        """
+        found: list[runs.Run] = []
+        while len(found) < limit:
+            size = min(PREFECT_PAGE, limit - len(found))
+            page = runs.list_runs(OURS, limit=size, offset=offset + len(found))
+            found += page
+            if len(page) < size:
+                break
+        return JobPage([status.status_info(run) for run in found], runs.count(OURS))
+
+    def results(self, job_id: str) -> delivery.Reply:
+        """The results, in the form that the execute request asked for.
+
+        Raises:
+            JobNotFoundError: There is no such job.
+            JobNotReadyError: It has not finished.
+            JobDismissedError: It was dismissed.
+            StackError: It failed; the error says why as far as a client may know.
+        """
+        return self._results(self._find(job_id))
+
+    def output(self, job_id: str, output_id: str) -> delivery.Reply:
+        """One output as it is; raises as ``results`` does.
+
+        Raises:
+            OutputNotFound: The job has no such output.
+        """
+        for output in self._outputs(self._find(job_id)):
+            if output.id == output_id:
+                return delivery.single(output)
+        raise errors.OutputNotFound(f"The job has no output '{output_id}'")
+
+    def dismiss(self, job_id: str) -> dict[str, Any]:
+        """Cancel a job that has not finished; remove one that has, with its outputs.
+
+        Returns:
+            The job's last statusInfo, with the status ``dismissed``.
+
+        Raises:
+            JobNotFoundError: There is no such job.
+            StorageUnavailable: The outputs cannot be removed now; the job is still there.
+        """
+        run = self._find(job_id)
+        if run.is_final:
+            self._remove(run)
+            LOGGER.info("job %s: removed with its outputs", job_id)
+        elif run.state_type != "CANCELLING":
+            runs.cancel(run.id)
+            LOGGER.info("job %s: dismissed", job_id)
+            run = runs.find(run.name) or run
+        info = status.status_info(run)
+        return {**info, "status": "dismissed", "message": "The job was dismissed"}
+
+    def _patience(self, wait: float | None) -> float:
+        longest = self._settings.manager.sync_timeout_seconds
+        return longest if wait is None else min(wait, longest)
+
+    def _find(self, job_id: str) -> runs.Run:
+        try:
+            canonical = str(uuid.UUID(job_id))
+        except ValueError:
+            canonical = ""
+        run = runs.find(status.NAME_PREFIX + canonical) if canonical == job_id else None
+        if run is None or status.TAG not in run.tags:
+            raise JobNotFoundError(f"There is no job '{job_id[:80]}'")
+        return run
+
+    def _verified(self, run: runs.Run) -> runs.Run:
+        """A run whose flow broke its contract is failed: for us, and from now on in Prefect too."""
+        if run.state_type != "COMPLETED":
+            return run
+        try:
+            self._record(run)
+        except JobFailedError:
+            return runs.read(run.id)
+        return run
+
+    def _record(self, run: runs.Run) -> JobStatusInfoInternal:
+        try:
+            return records.read(run)
+        except JobFailedError as error:
+            LOGGER.error("job %s: %s", status.job_id(run), error)
+            runs.set_state(run.id, "FAILED", status.failed_message(error), force=True)
+            raise
+
+    def _results(self, run: runs.Run) -> delivery.Reply:
+        return delivery.deliver(self._outputs(run), submit.original_request(run))
+
+    def _outputs(self, run: runs.Run) -> list[delivery.Output]:
+        """The generated outputs of a successful job; for any other job the error that fits."""
+        state = status.status(run)
+        if state == "failed":
+            raise status.failure(run)
+        if state == "dismissed":
+            raise JobDismissedError("The job was dismissed")
+        if state != "successful":
+            raise errors.JobNotReadyError(f"The job has no results yet: it is {state}")
+        record = self._record(run)
+        generated = record.generated_outputs or {}
+        store = self._store(run)
+        return [
+            self._output(run, store, key, output.location, output.media_type)
+            for key, output in generated.items()
+        ]
+
+    def _output(
+        self, run: runs.Run, store: storage.Store, output_id: str, location: str, media_type: str
+    ) -> delivery.Output:
+        job_id = status.job_id(run)
+        try:
+            inside = store.resolve(location)
+        except storage.OutsideStore as error:
+            LOGGER.error("job %s: output %s is not in its block: %s", job_id, output_id, error)
+            raise JobFailedError(f"output '{output_id}' is not in the result storage") from error
+        return delivery.Output(
+            id=output_id,
+            media_type=media_type or "application/octet-stream",
+            chunks=lambda: store.chunks(inside),
+            size=lambda: store.size(inside),
+            href=links.output_url(self._settings.public_url, job_id, output_id),
+        )
+
+    def _store(self, run: runs.Run) -> storage.Store:
+        """Where the job's outputs are: the block that the flow was told to use."""
+        return storage.open_store(str(run.parameters.get("result_storage_block")))
+
+    def _remove(self, run: runs.Run) -> None:
+        """Outputs first: a job whose outputs cannot be removed stays, so that one can try again."""
+        if run.parameters.get("result_storage_block"):
+            self._store(run).delete_folder(status.job_id(run))
+        if isinstance(run.state_data, Mapping) and run.state_data.get("storage_block_id"):
+            try:
+                store, key = records.location(run)
+                store.delete(key)
+            except (JobFailedError, json.JSONDecodeError) as error:
+                LOGGER.warning("job %s: its record was not removed: %s", status.job_id(run), error)
+        runs.delete(run.id)

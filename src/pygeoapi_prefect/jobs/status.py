@@ -1,0 +1,150 @@
+"""A flow run as OGC statusInfo, and as the failure that a client is told of."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from pygeoapi.process.base import ProcessorExecuteError
+
+from pygeoapi_prefect import errors
+from pygeoapi_prefect.engine.runs import Run, StateType
+
+NAME_PREFIX = "pygeoapi_job_"
+TAG = "pygeoapi"
+PROCESS_TAG_PREFIX = "process:"
+PROGRESS_LABEL = "pygeoapi.progress"
+MESSAGE_LABEL = "pygeoapi.message"
+
+STATUS: dict[StateType, str] = {
+    "SCHEDULED": "accepted",
+    "PENDING": "accepted",
+    "PAUSED": "accepted",
+    "RUNNING": "running",
+    "COMPLETED": "successful",
+    "FAILED": "failed",
+    "CRASHED": "failed",
+    "CANCELLING": "dismissed",
+    "CANCELLED": "dismissed",
+}
+MESSAGES = {
+    "accepted": "The job is waiting for a worker",
+    "running": "The process is running",
+    "successful": "The process has finished",
+    "dismissed": "The job was dismissed",
+}
+# The form in which Prefect reports an exception of a flow: the class's name and its message.
+_EXCEPTION = re.compile(r"\AFlow run encountered an exception: (?:[\w.]+\.)?(\w+): ?(.*)\Z", re.S)
+TIMED_OUT = "TimedOut"
+
+
+def failed_message(error: Exception) -> str:
+    """The state message for an error that ``failure`` is to recognise."""
+    return f"Flow run encountered an exception: {type(error).__name__}: {error}"
+
+
+def job_id(run: Run) -> str:
+    """The job's identifier."""
+    return run.name.removeprefix(NAME_PREFIX)
+
+
+def process_id(run: Run) -> str:
+    """The process's identifier, from the run's tag; a flow's name says nothing of it."""
+    ours = (tag for tag in run.tags if tag.startswith(PROCESS_TAG_PREFIX))
+    return next(ours, "").removeprefix(PROCESS_TAG_PREFIX)
+
+
+def status(run: Run) -> str:
+    """The job's OGC status."""
+    return STATUS[run.state_type] if run.state_type else "accepted"
+
+
+def status_info(run: Run) -> dict[str, Any]:
+    """The job as ``statusInfo.yaml`` without links; what is not known is absent."""
+    state = status(run)
+    progress = _progress(run, state)
+    info: dict[str, Any] = {
+        "jobID": job_id(run),
+        "processID": process_id(run),
+        "type": "process",
+        "status": state,
+        "message": _message(run, state),
+        "created": rfc3339(run.created),
+        "updated": rfc3339(run.updated),
+    }
+    # Prefect also gives times to a run that was cancelled before it began.
+    if run.start is not None and run.run_count > 0 and state != "accepted":
+        info["started"] = rfc3339(run.start)
+    if run.end is not None and run.is_final:
+        info["finished"] = rfc3339(run.end)
+    if progress is not None:
+        info["progress"] = progress
+    return info
+
+
+def failure(run: Run) -> errors.StackError:
+    """What to tell a client of a failed job.
+
+    A documented error of the flow keeps its message, type and status. Of any other the client
+    learns only that the process failed; the details are in Prefect's log.
+    """
+    if run.state_name == TIMED_OUT:
+        return errors.JobFailedError("The process exceeded its time limit")
+    match = _EXCEPTION.match(run.state_message)
+    if match:
+        name, detail = match.groups()
+        if name in _DOCUMENTED:
+            return _DOCUMENTED[name](detail)
+        for cls in _processor_errors(ProcessorExecuteError):
+            if cls.__name__ == name:
+                return _from_processor_error(cls, detail)
+    return errors.JobFailedError(f"The process failed (job {job_id(run)})")
+
+
+def rfc3339(time: datetime) -> str:
+    """A time in UTC with milliseconds, as OGC's date-time."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _message(run: Run, state: str) -> str:
+    if state == "failed":
+        return str(failure(run))
+    told = run.labels.get(MESSAGE_LABEL)
+    if state == "running" and isinstance(told, str) and told:
+        return told
+    return MESSAGES[state]
+
+
+def _progress(run: Run, state: str) -> int | None:
+    if state == "successful":
+        return 100
+    value = run.labels.get(PROGRESS_LABEL)
+    if state == "accepted":
+        return 0
+    return max(0, min(100, int(value))) if isinstance(value, int | float) else None
+
+
+def _descendants(cls: type[Any]) -> Iterator[type[Any]]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _processor_errors(cls: type[Any]) -> Iterator[type[Any]]:
+    """The processor errors that are loaded here; a name from a message imports nothing."""
+    yield cls
+    yield from _descendants(cls)
+
+
+def _from_processor_error(cls: type[Any], detail: str) -> errors.JobFailedError:
+    status = int(getattr(cls, "http_status_code", 500))
+    code = str(getattr(cls, "ogc_exception_code", "NoApplicableCode"))
+    slug = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", code).lower()
+    return errors.JobFailedError(detail, status=status, type=errors.OGC_EXCEPTIONS + slug)
+
+
+_DOCUMENTED: dict[str, type[errors.StackError]] = {
+    cls.__name__: cls
+    for base in (errors.JobError, errors.ProcessError)
+    for cls in (base, *_descendants(base))
+}

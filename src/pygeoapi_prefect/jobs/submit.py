@@ -1,0 +1,173 @@
+"""From an execute request to a queued flow run."""
+
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect.exceptions import ObjectNotFound
+
+from pygeoapi_prefect import outgoing, storage
+from pygeoapi_prefect.config import ManagerSettings
+from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.errors import (
+    ConfigurationError,
+    DeploymentNotFound,
+    InvalidJobParameterError,
+    NotSupported,
+)
+from pygeoapi_prefect.execution import inputs, prefer
+from pygeoapi_prefect.execution import request as execute_request
+from pygeoapi_prefect.jobs import status
+from pygeoapi_prefect.models import reference
+from pygeoapi_prefect.process.registry import Process
+
+LOGGER = logging.getLogger(__name__)
+REQUEST_FILE = "request.json"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A validated execute request, ready to run.
+
+    Attributes:
+        request: The execute request, its JSON references resolved.
+        mode: How it is executed.
+        job_id: Identifier that the job will have.
+    """
+
+    process: Process
+    request: dict[str, Any]
+    mode: prefer.Mode
+    job_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+def validate(
+    process: Process, request: Mapping[str, Any], prefer_headers: Sequence[str], limit: int
+) -> Submission:
+    """Check a parsed execute request against the process; nothing exists of the job yet.
+
+    Args:
+        process: The process to run.
+        request: What ``execution.request.parse`` returned.
+        prefer_headers: The values of all ``Prefer`` headers.
+        limit: Largest JSON input by reference, in bytes.
+
+    Raises:
+        InvalidJobParameterError: An input or output is unknown or does not fit; says which.
+        MissingJobParameterError: A required input is absent.
+        NotSupported: The request wants something that is not offered.
+    """
+    description = process.description
+    execute_request.check_outputs(request, description["outputs"])
+    if request.get("subscriber"):
+        raise NotSupported("This server does not offer callbacks ('subscriber') yet")
+
+    def fetch(name: str, link: Mapping[str, Any]) -> Any:
+        return _named(name, lambda: outgoing.fetch_json(link["href"], max_bytes=limit))
+
+    def check(name: str, link: Mapping[str, Any]) -> None:
+        _named(name, lambda: outgoing.check(link["href"]))
+
+    checked = inputs.validate(
+        request.get("inputs", {}), description["inputs"], fetch=fetch, check=check
+    )
+    mode = prefer.negotiate(prefer.parse(prefer_headers), process.job_control_options)
+    return Submission(process, {**request, "inputs": checked}, mode)
+
+
+def _named(name: str, action: Any) -> Any:
+    try:
+        return action()
+    except InvalidJobParameterError as error:
+        raise InvalidJobParameterError(f"input '{name}': {error}") from error
+
+
+class Queue:
+    """Puts submissions into the work queues of their deployments."""
+
+    def __init__(self, settings: ManagerSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._deployments: dict[str, str] = {}
+
+    def put(self, submission: Submission) -> runs.Run:
+        """Create the flow run of a submission.
+
+        Raises:
+            DeploymentNotFound: The process was not deployed.
+            EngineUnavailable: Prefect cannot be reached; there is no job then.
+            StorageUnavailable: A large request could not be stored; there is no job then.
+        """
+        parameters = self._parameters(submission)
+        try:
+            return self._create(submission, parameters, self._deployment_id(submission.process))
+        except ObjectNotFound:  # deployed anew since we looked: the id has changed
+            self._forget(submission.process)
+            return self._create(submission, parameters, self._deployment_id(submission.process))
+
+    @staticmethod
+    def _create(submission: Submission, parameters: dict[str, Any], deployment: str) -> runs.Run:
+        return runs.create(
+            deployment,
+            name=status.NAME_PREFIX + submission.job_id,
+            parameters=parameters,
+            tags=[status.TAG, status.PROCESS_TAG_PREFIX + submission.process.id],
+            idempotency_key=submission.job_id,
+        )
+
+    def _parameters(self, submission: Submission) -> dict[str, Any]:
+        """The flow's parameters: client data only as strings, which Prefect does not look into."""
+        process = submission.process
+        if process.result_storage is None:
+            raise ConfigurationError(
+                f"process '{process.id}' has no result storage: set "
+                "processor.prefect.result_storage or server.manager.result_storage"
+            )
+        text = json.dumps(submission.request)
+        if len(text) > self._settings.inline_request_bytes:
+            path = f"{submission.job_id}/{REQUEST_FILE}"
+            storage.open_store(process.result_storage).write(path, text.encode())
+            text = f"{reference.PREFIX}{process.result_storage}#{path}"
+        return {
+            "job_id": submission.job_id,
+            "result_storage_block": process.result_storage,
+            "process_description": json.dumps(process.description),
+            "execution_request": text,
+        }
+
+    def _deployment_id(self, process: Process) -> str:
+        with self._lock:
+            known = self._deployments.get(process.id)
+        if known:
+            return known
+        flow, deployment = process.flow, process.deployment
+        if flow is None or deployment is None:
+            raise DeploymentNotFound(f"process '{process.id}' has no deployment")
+        found = runs.deployment_id(flow.name, deployment.name)
+        if found is None:
+            raise DeploymentNotFound(
+                f"process '{process.id}' is not deployed: run "
+                f"'pygeoapi plugins prefect deploy-process {process.id}'"
+            )
+        with self._lock:
+            self._deployments[process.id] = found
+        return found
+
+    def _forget(self, process: Process) -> None:
+        with self._lock:
+            self._deployments.pop(process.id, None)
+
+
+def original_request(run: runs.Run) -> dict[str, Any]:
+    """The execute request of a job, from its run's parameters or from the block."""
+    text = run.parameters.get("execution_request")
+    if not isinstance(text, str):
+        return {}
+    if text.startswith(reference.PREFIX):
+        text = storage.read_reference(text)
+    loaded = json.loads(text)
+    return loaded if isinstance(loaded, dict) else {}

@@ -1,0 +1,177 @@
+"""pygeoapi's process manager interface, translated to the jobs of this library.
+
+It holds no logic of its own. ``pygeoapi_prefect.web`` uses only its ``jobs`` and ``registry``; under an unmodified ``pygeoapi serve`` core calls the methods below, within what core passes on.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from flask import Response, has_request_context
+from pygeoapi.process import base as core
+from pygeoapi.process.manager.base import BaseManager
+from pygeoapi.util import JobStatus, RequestedProcessExecutionMode, Subscriber
+from werkzeug.exceptions import HTTPException
+
+from pygeoapi_prefect import errors
+from pygeoapi_prefect.config import Settings
+from pygeoapi_prefect.execution import request as execute_request
+from pygeoapi_prefect.jobs.service import Jobs
+from pygeoapi_prefect.process.registry import Registry
+from pygeoapi_prefect.results.delivery import Reply
+from pygeoapi_prefect.results.problem import problem
+
+# What core reads of a job with [], so that it must be there (pygeoapi 0.24, api/processes.py).
+ABSENT = {"progress": 0, "message": "", "started": "", "finished": None, "updated": None}
+
+
+class PrefectManager(BaseManager):  # type: ignore[misc]
+    """Process manager whose jobs are Prefect flow runs.
+
+    Args:
+        manager_def: ``server.manager`` of the configuration, with ``processes`` added by core.
+
+    Raises:
+        ConfigurationError: A process or the manager is not configured correctly.
+    """
+
+    def __init__(self, manager_def: dict[str, Any]) -> None:
+        super().__init__(manager_def)
+        self.is_async = True
+        self.supports_subscribing = False
+        settings = _settings(manager_def)
+        self.processes: OrderedDict[str, Any] = OrderedDict(manager_def["processes"])
+        self.settings = settings
+        self.registry = Registry(settings)
+        self.jobs = Jobs(settings, self.registry)
+
+    def get_processor(self, process_id: str) -> core.BaseProcessor:
+        """A new processor; core reads its metadata and changes them."""
+        try:
+            return self.registry.get(process_id).new_processor()
+        except errors.UnknownProcessError as error:
+            raise core.UnknownProcessError(str(error)) from error
+
+    def get_jobs(
+        self,
+        status: JobStatus | None = None,  # noqa: ARG002 - core never passes it
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> dict[str, Any]:
+        """A page of jobs, newest first, in the form that core expects."""
+        with _for_core():
+            page = self.jobs.page(limit or self.settings.default_limit, offset or 0)
+        return {
+            "jobs": [_core_job(info) for info in page.jobs],
+            "numberMatched": page.number_matched,
+        }
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        """One job in the form that core expects.
+
+        Raises:
+            pygeoapi.process.base.JobNotFoundError: There is no such job.
+        """
+        with _for_core():
+            return _core_job(self.jobs.get(job_id))
+
+    def get_job_result(self, job_id: str) -> tuple[str, Any]:
+        """Media type and content of the results.
+
+        Raises:
+            pygeoapi.process.base.JobNotFoundError: There is no such job.
+        """
+        with _for_core():
+            return _content(self.jobs.results(job_id))
+
+    def delete_job(self, job_id: str) -> bool:
+        """Cancel a job that runs, or remove one that has ended.
+
+        Raises:
+            pygeoapi.process.base.JobNotFoundError: There is no such job.
+        """
+        with _for_core():
+            self.jobs.dismiss(job_id)
+        return True
+
+    def execute_process(
+        self,
+        process_id: str,
+        data_dict: dict[str, Any],
+        execution_mode: RequestedProcessExecutionMode | None = None,
+        requested_outputs: dict[str, Any] | None = None,
+        subscriber: Subscriber | None = None,
+        requested_response: str = "raw",
+    ) -> tuple[str, str, Any, JobStatus, dict[str, str]]:
+        """Run a process; see ``jobs.service.Jobs.execute``."""
+        body = {"inputs": data_dict, "outputs": requested_outputs, "response": requested_response}
+        if subscriber is not None:
+            body["subscriber"] = {"successUri": subscriber.success_uri}
+        respond_async = execution_mode == RequestedProcessExecutionMode.respond_async
+        with _for_core():
+            execute_request.check(body)
+            execution = self.jobs.execute(
+                process_id, body, ["respond-async"] if respond_async else []
+            )
+        job_id = execution.job["jobID"]
+        if execution.reply is None:
+            headers = {"Preference-Applied": "respond-async"}  # without it core sends no statusInfo
+            return job_id, "application/json", None, JobStatus.accepted, headers
+        applied = {"Preference-Applied": execution.applied} if execution.applied else {}
+        media_type, content = _content(execution.reply)
+        return job_id, media_type, content, JobStatus.successful, applied
+
+
+def _settings(manager_def: dict[str, Any]) -> Settings:
+    """Core hands a manager its own section only; links also need ``server.url``."""
+    server: dict[str, Any] = {}
+    if os.environ.get("PYGEOAPI_CONFIG"):
+        from pygeoapi.config import get_config
+
+        server = get_config().get("server", {})
+    manager = {key: value for key, value in manager_def.items() if key != "processes"}
+    config = {"server": {**server, "manager": manager}, "resources": manager_def["processes"]}
+    return Settings.from_config(config)
+
+
+def _core_job(info: dict[str, Any]) -> dict[str, Any]:
+    job = {**ABSENT, **info, "identifier": info["jobID"], "process_id": info["processID"]}
+    job["started"] = info.get("started") or info["created"]
+    job["mimetype"] = None
+    return job
+
+
+def _content(reply: Reply) -> tuple[str, bytes]:
+    """Core would escape ``<`` and ``>`` in what it takes for JSON: a parameter keeps it off."""
+    body = reply.body if isinstance(reply.body, bytes) else b"".join(reply.body)
+    media_type = dict(reply.headers).get("Content-Type", "application/octet-stream")
+    if media_type == "application/json":
+        media_type += "; charset=utf-8"
+    return media_type, body
+
+
+@contextmanager
+def _for_core() -> Iterator[None]:
+    """Raise what core knows; anything else as a ready response, where Flask is there to send it."""
+    try:
+        yield
+    except errors.JobNotFoundError as error:
+        raise core.JobNotFoundError(str(error)) from error
+    except errors.StackError as error:
+        if has_request_context():
+            _respond(error)
+        raise _as_processor_error(error) from error
+
+
+def _respond(error: errors.StackError) -> NoReturn:
+    body, status, headers = problem(error)
+    raise HTTPException(response=Response(body, status, headers)) from error
+
+
+def _as_processor_error(error: errors.StackError) -> core.ProcessorExecuteError:
+    wrapped = core.ProcessorExecuteError(str(error), user_msg=str(error))
+    wrapped.http_status_code = int(error.status)
+    wrapped.ogc_exception_code = error.type.rsplit("/", 1)[-1]
+    return wrapped

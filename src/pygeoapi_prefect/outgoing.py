@@ -1,0 +1,185 @@
+"""The only code that opens a URL that a client supplied: the guard against SSRF.
+
+Only http and https; a host's addresses are resolved once, checked, and the checked address is the
+one connected to, so that no second look-up can lead elsewhere; private, loopback and link-local
+addresses are refused unless allow-listed; redirects are followed by hand and checked again; size and
+time are bounded. Proxies of the environment are not used: they would resolve the name themselves.
+"""
+
+import ipaddress
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from pygeoapi_prefect.config import OutgoingSettings
+from pygeoapi_prefect.errors import InvalidJobParameterError
+
+MAX_REDIRECTS = 5
+JSON_SECONDS = 30.0
+JSON_TYPES = "application/json, application/geo+json"
+CHUNK_BYTES = 1024 * 1024
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def check(href: str) -> None:
+    """Check the form of a reference without any network: scheme and host.
+
+    Raises:
+        InvalidJobParameterError: It is not an http or https URL with a host.
+    """
+    _split(href)
+
+
+def fetch_json(href: str, *, max_bytes: int) -> Any:
+    """The JSON value that a reference leads to.
+
+    Raises:
+        InvalidJobParameterError: It cannot be had, is too large or is not JSON; names the URL.
+    """
+    with _open(href, JSON_SECONDS, JSON_TYPES) as (
+        response,
+        deadline,
+    ):
+        content = b"".join(_limited(response, href, max_bytes, deadline))
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidJobParameterError(f"{href} does not lead to valid JSON") from error
+
+
+def download(href: str, target: Path, *, max_bytes: int | None = None) -> str:
+    """Download what a reference leads to into a file, in pieces; for flows.
+
+    Args:
+        href: An http or https URL.
+        target: File to write.
+        max_bytes: Largest size; ``OUTGOING_MAX_BYTES`` by default.
+
+    Returns:
+        The media type that the server names, without parameters.
+
+    Raises:
+        InvalidJobParameterError: It cannot be had or is too large; names the URL.
+    """
+    settings = OutgoingSettings.from_env()
+    with (
+        _open(href, settings.timeout_seconds, "*/*") as (response, deadline),
+        target.open("wb") as file,
+    ):
+        for piece in _limited(response, href, max_bytes or settings.max_bytes, deadline):
+            file.write(piece)
+        return str(response.headers.get("content-type", "")).partition(";")[0].strip()
+
+
+@contextmanager
+def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Response, float]]:
+    """The final answer to a GET and the time by which its body must have been read."""
+    deadline = time.monotonic() + seconds
+    url = href
+    timeout = httpx.Timeout(15, connect=5)
+    with httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout) as client:
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                with client.stream("GET", **_pinned(url, accept)) as response:
+                    if not response.has_redirect_location:
+                        if response.is_error:
+                            raise InvalidJobParameterError(
+                                f"{href} cannot be fetched: status {response.status_code}"
+                            )
+                        yield response, deadline
+                        return
+                    url = urljoin(url, response.headers["location"])
+            except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+                reason = str(error) or type(error).__name__
+                raise InvalidJobParameterError(f"{href} cannot be fetched: {reason}") from error
+    raise InvalidJobParameterError(f"{href} redirects more than {MAX_REDIRECTS} times")
+
+
+def _limited(
+    response: httpx.Response, href: str, max_bytes: int, deadline: float
+) -> Iterator[bytes]:
+    received = 0
+    for piece in response.iter_bytes(CHUNK_BYTES):
+        received += len(piece)
+        if received > max_bytes:
+            raise InvalidJobParameterError(f"{href} is larger than {max_bytes} bytes")
+        if time.monotonic() > deadline:
+            raise InvalidJobParameterError(f"{href} takes too long to download")
+        yield piece
+
+
+def _pinned(url: str, accept: str) -> dict[str, Any]:
+    """The request for a URL, addressed to the address that was checked."""
+    host, port, scheme = _split(url)
+    address = _allowed_address(host, port)
+    literal = f"[{address}]" if address.version == 6 else str(address)
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}[scheme]
+    shown = f"[{host}]" if ":" in host else host
+    return {
+        "url": parts._replace(netloc=f"{literal}:{port}", fragment="").geturl(),
+        "headers": {
+            "Host": shown if port == default else f"{shown}:{port}",
+            "Accept": accept,
+            "User-Agent": "pygeoapi-prefect-stack",
+        },
+        # The certificate is checked for the name, though the connection is to the address.
+        "extensions": {"sni_hostname": host},
+    }
+
+
+def _split(url: str) -> tuple[str, int, str]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise InvalidJobParameterError(f"{url[:200]!r} is not a URL") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise InvalidJobParameterError(f"{url[:200]!r} is not an http or https URL")
+    if parts.username is not None:
+        raise InvalidJobParameterError("a reference must not contain a user name or password")
+    return host, port or {"http": 80, "https": 443}[parts.scheme], parts.scheme
+
+
+def _allowed_address(host: str, port: int) -> _Address:
+    """The first address of a host; all of them must be allowed."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise InvalidJobParameterError(f"the host {host} cannot be resolved") from error
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    allowed = OutgoingSettings.from_env().allowed_hosts
+    for address in addresses:
+        if not (_is_public(address) or host.lower() in allowed or _listed(address, allowed)):
+            raise InvalidJobParameterError(
+                f"the host {host} has an address that this server does not connect to"
+            )
+    return addresses[0]
+
+
+def _is_public(address: _Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return _is_public(inner)
+    return address.is_global and not address.is_multicast
+
+
+def _listed(address: _Address, allowed: tuple[str, ...]) -> bool:
+    for entry in allowed:
+        try:
+            if address in ipaddress.ip_network(entry, strict=False):
+                return True
+        except ValueError:  # a host name
+            continue
+    return False

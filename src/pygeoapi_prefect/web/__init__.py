@@ -1,0 +1,1 @@
+"""HTTP: the views of all OGC API - Processes resources."""

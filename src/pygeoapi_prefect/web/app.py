@@ -1,0 +1,75 @@
+"""The WSGI application: ``gunicorn pygeoapi_prefect.web.app:APP``.
+
+pygeoapi's own Flask application with the views of its Processes resources replaced. The environment
+variable ``PYGEOAPI_CONFIG`` names the configuration.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from pygeoapi_prefect.errors import ConfigurationError
+from pygeoapi_prefect.manager import PrefectManager
+from pygeoapi_prefect.web import health, problem
+from pygeoapi_prefect.web.views import Views
+
+
+def _import_pygeoapi() -> tuple[Flask, PrefectManager]:
+    """Import pygeoapi's application, which reads an OpenAPI file while it is imported."""
+    if os.environ.get("PYGEOAPI_OPENAPI"):
+        from pygeoapi.flask_app import APP, api_
+    else:
+        from pygeoapi.config import get_config
+        from pygeoapi.openapi import get_oas
+
+        with tempfile.TemporaryDirectory() as folder:
+            document = Path(folder) / "openapi.json"
+            document.write_text(json.dumps(get_oas(get_config()), default=str), encoding="utf-8")
+            os.environ["PYGEOAPI_OPENAPI"] = str(document)
+            try:
+                from pygeoapi.flask_app import APP, api_
+            finally:
+                del os.environ["PYGEOAPI_OPENAPI"]
+    if not isinstance(api_.manager, PrefectManager):
+        raise ConfigurationError(
+            "server.manager.name must be pygeoapi_prefect.manager.PrefectManager"
+        )
+    return APP, api_.manager
+
+
+def _replace_views(app: Flask, manager: PrefectManager) -> None:
+    views = Views(manager.settings, manager.registry, manager.jobs)
+    ours: dict[str, Any] = {
+        "pygeoapi.get_processes": views.processes,
+        "pygeoapi.execute_process_jobs": views.execute,
+        "pygeoapi.get_jobs": views.jobs,
+        "pygeoapi.get_job_result": views.results,
+    }
+    missing = set(ours) - set(app.view_functions)
+    if missing:
+        raise ConfigurationError(f"this version of pygeoapi has no endpoint {sorted(missing)}")
+    app.view_functions.update(ours)
+    app.add_url_rule("/jobs/<job_id>/results/<output_id>", "output", views.output)
+
+
+def create_app() -> Flask:
+    """The application of pygeoapi with this library's views.
+
+    Raises:
+        ConfigurationError: The configuration cannot be used; says what is wrong.
+    """
+    app, manager = _import_pygeoapi()
+    _replace_views(app, manager)
+    app.config["MAX_CONTENT_LENGTH"] = manager.settings.manager.max_body_bytes
+    blocks = sorted({p.result_storage for p in manager.registry if p.result_storage})
+    app.add_url_rule("/healthz", "healthz", health.healthz)
+    app.add_url_rule("/readyz", "readyz", health.readiness(blocks))
+    problem.register(app)
+    return app
+
+
+APP = create_app()

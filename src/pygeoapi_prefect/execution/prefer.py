@@ -48,7 +48,7 @@ def parse(headers: Iterable[str]) -> Preferences:
 
 
 def _seconds(text: str | None) -> float | None:
-    if text and re.fullmatch(r"\d{1,9}", text):
+    if text and re.fullmatch(r"[0-9]{1,9}", text):
         return min(float(text), MAX_WAIT)
     return None
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from jsonschema import Draft4Validator, FormatChecker
-from jsonschema.exceptions import SchemaError, ValidationError, best_match
+from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker
+from jsonschema.exceptions import SchemaError, UnknownType, ValidationError, best_match
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 from referencing import Registry, Resource
@@ -56,6 +56,7 @@ _OpenApiValidator: Any = extend(  # type: ignore[no-untyped-call]
         "exclusiveMinimum": _exclusive("exclusiveMinimum"),
         "exclusiveMaximum": _exclusive("exclusiveMaximum"),
     },
+    type_checker=Draft202012Validator.TYPE_CHECKER,  # 3.0 is an integer
 )
 
 
@@ -82,7 +83,7 @@ def problem(value: object, schema: Mapping[str, Any]) -> str | None:
     """
     try:
         error = best_match(_validator(json.dumps(schema, sort_keys=True)).iter_errors(value))
-    except (SchemaError, TypeError, KeyError) as fault:
+    except (SchemaError, UnknownType, TypeError, KeyError) as fault:
         raise ConfigurationError(f"the schema of an input is not valid: {fault}") from fault
     if error is None:
         return None

@@ -145,9 +145,10 @@ def _make_store(document: BlockDocument) -> Store:
 
 
 def _remote_filesystem(scheme: str, settings: Mapping[str, Any]) -> fsspec.AbstractFileSystem:
+    # fsspec's own cache would give back the file system that failed.
+    options = dict(settings) | {"skip_instance_cache": True}
     if scheme not in ("s3", "s3a"):
-        return fsspec.filesystem(scheme, **settings)
-    options = dict(settings)
+        return fsspec.filesystem(scheme, **options)
     options["config_kwargs"] = S3_CONFIG | options.get("config_kwargs", {})
     # Other processes write to the store: a remembered listing would hide their files.
     options["use_listings_cache"] = False

@@ -159,6 +159,12 @@ class Store:
             if entry["type"] == "directory"
         )
 
+    def delete(self, path_or_location: str) -> None:
+        """Remove a file; it is no error if it is gone."""
+        location = self.resolve(path_or_location)
+        with suppress(OutputNotFound), self._translated():
+            self._fs.rm_file(location)
+
     def delete_folder(self, path: str) -> None:
         """Remove a folder with all that is in it; it is no error if it is gone."""
         location = self.resolve(path)

@@ -1,0 +1,187 @@
+"""Inputs against their description: what is legal passes unchanged, what is not names the input."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pygeoapi_prefect.errors import (
+    ConfigurationError,
+    InvalidJobParameterError,
+    MissingJobParameterError,
+)
+from pygeoapi_prefect.execution import inputs
+from pygeoapi_prefect.execution.schema import problem, short
+
+REMOTE = {"href": "https://example.org/zones.json"}
+
+
+def no_fetch(name: str, link: Mapping[str, Any]) -> Any:
+    raise AssertionError(f"{name} must not be fetched")
+
+
+def validate(values: Mapping[str, Any], **described: Any) -> dict[str, Any]:
+    def description(schema: dict[str, Any]) -> dict[str, Any]:
+        occurs = {key: schema.pop(key) for key in ("minOccurs", "maxOccurs") if key in schema}
+        return {"schema": schema, **occurs}
+
+    return inputs.validate(
+        values,
+        {name: description(dict(schema)) for name, schema in described.items()},
+        fetch=no_fetch,
+        check=no_fetch,
+    )
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "string"}, "text"),
+        ({"type": "integer"}, 3),
+        ({"type": "integer"}, 3.0),
+        ({"type": "number"}, 3.5),
+        ({"type": "boolean"}, False),
+        ({"type": "string", "enum": ["a", "b"]}, "b"),
+        ({"type": "number", "minimum": 0, "maximum": 1}, 1),
+        ({"type": "number", "minimum": 0, "exclusiveMinimum": True}, 0.1),
+        ({"type": "number", "exclusiveMinimum": 0}, 0.1),
+        ({"type": "string", "nullable": True}, None),
+        ({"type": "string", "format": "date-time"}, "2026-01-01T00:00:00Z"),
+        ({"type": "array", "items": {"type": "number"}}, [1, 2.5]),
+        ({"type": "object", "required": ["a"]}, {"a": 1}),
+        ({"type": "object", "required": ["a"]}, {"value": {"a": 1}}),
+        ({"type": "string"}, {"value": "text", "mediaType": "text/plain"}),
+        ({"type": "string"}, {"value": "text", "format": {"mediaType": "text/plain"}}),
+        ({"allOf": [{"format": "ogc-bbox"}, {"$ref": "bbox.yaml"}]}, {"bbox": [1, 2, 3, 4]}),
+        ({"allOf": [{"format": "ogc-bbox"}]}, {"bbox": [1, 2, 3, 4, 5, 6], "crs": "x"}),
+        ({"oneOf": [{"type": "string"}, {"type": "object"}]}, {"value": "a"}),
+        ({"$ref": "https://example.org/schema.json"}, 12),
+        ({"type": "array", "items": {"$ref": "https://example.org/s.json"}}, [12]),
+        ({}, [1, "a", None]),
+    ],
+)
+def test_legal_values_pass_unchanged(schema: dict[str, Any], value: Any) -> None:
+    assert validate({"x": value}, x=schema) == {"x": value}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "told"),
+    [
+        ({"type": "string"}, 3, "string"),
+        ({"type": "string"}, None, "string"),
+        ({"type": "integer"}, 3.5, "integer"),
+        ({"type": "integer"}, True, "integer"),
+        ({"type": "number"}, "3", "number"),
+        ({"type": "boolean"}, 0, "boolean"),
+        ({"type": "string", "enum": ["a", "b"]}, "c", r'"a", "b"'),
+        ({"type": "number", "minimum": 0}, -1, "minimum"),
+        ({"type": "number", "maximum": 1}, 2, "maximum"),
+        ({"type": "number", "minimum": 0, "exclusiveMinimum": True}, 0, "minimum"),
+        ({"type": "number", "exclusiveMinimum": 0}, 0, "exclusiveMinimum"),
+        ({"type": "number", "exclusiveMaximum": 5}, 5, "exclusiveMaximum"),
+        ({"type": "string", "format": "date-time"}, "yesterday", "date-time"),
+        ({"type": "string", "pattern": "^a"}, "b", "pattern"),
+        ({"type": "array", "items": {"type": "number"}}, [1, "a"], r"\[1\]"),
+        ({"type": "array", "items": {"type": "number"}, "maxItems": 1}, [1, 2], "maxItems"),
+        ({"type": "object", "required": ["a"]}, {"b": 1}, "required"),
+        ({"type": "object"}, "text", "object"),
+        ({"type": "string"}, {"value": 3}, "string"),
+        ({"allOf": [{"format": "ogc-bbox"}]}, {"bbox": [1, 2, 3]}, "bounding box"),
+        ({"allOf": [{"format": "ogc-bbox"}]}, [1, 2, 3, 4], "bounding box"),
+        ({"oneOf": [{"type": "string"}, {"type": "object"}]}, 3, "oneOf|string"),
+    ],
+)
+def test_illegal_values_name_the_input_and_what_was_expected(
+    schema: dict[str, Any], value: Any, told: str
+) -> None:
+    with pytest.raises(InvalidJobParameterError, match=rf"input 'x'.*(?:{told})"):
+        validate({"x": value}, x=schema)
+
+
+def test_a_missing_input_is_named() -> None:
+    with pytest.raises(MissingJobParameterError, match=r"input 'x' is missing; expected .*string"):
+        validate({}, x={"type": "string"})
+    assert validate({}, x={"type": "string", "minOccurs": 0}) == {}
+
+
+def test_unknown_inputs_are_named() -> None:
+    with pytest.raises(
+        InvalidJobParameterError, match=r"unknown input 'y', 'z'; the process has x"
+    ):
+        validate({"x": 1, "z": 2, "y": 3}, x={"type": "integer"})
+    with pytest.raises(InvalidJobParameterError, match="the process has none"):
+        validate({"x": 1})
+
+
+def test_repeated_inputs_are_arrays_of_values() -> None:
+    many = {"type": "integer", "maxOccurs": 3, "minOccurs": 2}
+    assert validate({"x": [1, 2]}, x=many) == {"x": [1, 2]}
+    for values in ([1], [1, 2, 3, 4]):
+        with pytest.raises(InvalidJobParameterError, match=r"input 'x'.*2 to 3"):
+            validate({"x": values}, x=many)
+    with pytest.raises(InvalidJobParameterError, match=r"input 'x\[1\]'.*integer"):
+        validate({"x": [1, "a"]}, x=many)
+    unbounded = {"type": "integer", "maxOccurs": "unbounded"}
+    assert validate({"x": 7}, x=unbounded) == {"x": 7}
+    assert len(validate({"x": list(range(50))}, x=unbounded)["x"]) == 50
+
+
+def test_an_array_value_of_a_single_input_is_one_value() -> None:
+    assert validate({"x": [1, 2]}, x={"type": "array", "items": {"type": "integer"}})["x"] == [1, 2]
+
+
+def resolve(
+    schema: dict[str, Any], link: dict[str, Any], found: Any = None
+) -> tuple[Any, list[str]]:
+    asked: list[str] = []
+
+    def fetch(name: str, link: Mapping[str, Any]) -> Any:
+        asked.append(f"fetch {name}")
+        return found
+
+    def check(name: str, link: Mapping[str, Any]) -> None:
+        asked.append(f"check {name}")
+
+    described = {"x": {"schema": schema}}
+    return inputs.validate({"x": link}, described, fetch=fetch, check=check)["x"], asked
+
+
+def test_json_by_reference_is_fetched_and_validated() -> None:
+    value, asked = resolve({"type": "object", "required": ["a"]}, REMOTE, {"a": 1})
+    assert (value, asked) == ({"a": 1}, ["fetch x"])
+    with pytest.raises(InvalidJobParameterError, match="input 'x'.*required"):
+        resolve({"type": "object", "required": ["a"]}, REMOTE, {"b": 1})
+
+
+@pytest.mark.parametrize(
+    ("schema", "link"),
+    [
+        ({"type": "string", "contentMediaType": "image/tiff"}, REMOTE),
+        ({"type": "string", "contentEncoding": "binary"}, REMOTE),
+        ({"type": "string", "format": "byte"}, REMOTE),
+        ({"oneOf": [{"type": "string"}, {"type": "string", "format": "binary"}]}, REMOTE),
+        ({"type": "object"}, {**REMOTE, "type": "image/tiff"}),
+        ({"type": "object"}, {**REMOTE, "format": {"mediaType": "image/tiff"}}),
+    ],
+)
+def test_anything_else_by_reference_is_left_to_the_flow(
+    schema: dict[str, Any], link: dict[str, Any]
+) -> None:
+    assert resolve(schema, link) == (link, ["check x"])
+
+
+def test_an_object_that_only_looks_like_a_link_is_a_value() -> None:
+    value = {"href": "https://example.org", "colour": "red"}
+    assert validate({"x": value}, x={"type": "object"}) == {"x": value}
+
+
+def test_a_schema_that_is_no_schema_is_the_servers_fault() -> None:
+    with pytest.raises(ConfigurationError, match="not valid"):
+        problem("a", {"type": "strange"})
+
+
+def test_messages_are_short() -> None:
+    assert len(short("x" * 10_000)) == 100
+    message = problem("x" * 10_000, {"type": "integer"})
+    assert message is not None
+    assert len(message) < 200

@@ -1,0 +1,48 @@
+"""Imports a program's modules while another one still starts, waits for that one, then runs it.
+
+``python -m pygeoapi_prefect.embedded.preload URL MODULE,... PROGRAM ARGUMENT...``: imports the
+modules, polls URL until it answers 200, then runs the module PROGRAM as ``python -m`` would.
+Imports take most of a Prefect program's start, and they need no server.
+"""
+
+import runpy
+import sys
+import time
+from importlib import import_module
+
+import httpx
+
+POLL_SECONDS = 0.05
+TIMEOUT_SECONDS = 120.0
+
+
+def wait_for(url: str) -> None:
+    """Poll ``url`` until it answers 200; refused connections and other answers mean "not yet".
+
+    Raises:
+        TimeoutError: It did not in time.
+    """
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    with httpx.Client(trust_env=False, timeout=10) as client:
+        while time.monotonic() < deadline:
+            try:
+                if client.get(url).status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(POLL_SECONDS)
+    raise TimeoutError(f"{url} did not answer within {TIMEOUT_SECONDS:.0f} s")
+
+
+def main() -> None:
+    """Run the command line given in ``sys.argv``."""
+    url, modules, program, *arguments = sys.argv[1:]
+    for module in modules.split(","):
+        import_module(module)
+    wait_for(url)
+    sys.argv = [program, *arguments]
+    runpy.run_module(program, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Starting, identifying and ending processes; never by name.
+
+A process is known by its id together with its start time (ids are used again), and every process
+of a stack, however deep, carries the stack's folder in its environment (``MARK``).
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+MARK = "PYGEOAPI_PREFECT_EMBEDDED"
+"""Environment variable that every process of a stack inherits: the stack's folder."""
+
+TAIL_LINES = 25
+CLOCK_TOLERANCE = 2.0  # seconds; the start time follows corrections of the system's clock
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process, told apart from a later one with the same id.
+
+    Attributes:
+        pid: Process id.
+        started: Start time in seconds since 1970.
+    """
+
+    pid: int
+    started: float
+
+    @classmethod
+    def of(cls, pid: int) -> "Identity":
+        """Identity of a running process.
+
+        Raises:
+            psutil.NoSuchProcess: There is none.
+        """
+        return cls(pid, psutil.Process(pid).create_time())
+
+    def find(self) -> psutil.Process | None:
+        """The process, if it still runs."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) <= CLOCK_TOLERANCE
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.Error:
+            return None
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process of the stack.
+
+    Attributes:
+        name: What it is called in messages and in its log's name.
+        process: Handle of the process.
+        identity: Id and start time, to be recorded.
+        log: File that its output goes to.
+        stop_signal: Signal that makes it end in good order.
+    """
+
+    name: str
+    process: subprocess.Popen[bytes]
+    identity: Identity
+    log: Path
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self.process.poll() is not None
+
+
+def spawn(
+    name: str,
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    logs: Path,
+    stop_signal: signal.Signals = signal.SIGTERM,
+) -> Child:
+    """Start a process in a session of its own, so that Ctrl-C reaches the supervisor only."""
+    log = logs / f"{name}.log"
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return Child(name, process, Identity.of(process.pid), log, stop_signal)
+
+
+def tail(log: Path, lines: int = TAIL_LINES) -> str:
+    """The end of a log, indented for a message."""
+    try:
+        text = log.read_text(errors="replace")
+    except OSError as error:
+        return f"  (cannot read {log}: {error})"
+    return "\n".join(f"  {line}" for line in text.splitlines()[-lines:]) or "  (its log is empty)"
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """All processes that carry ``mark``, except this one and those that started it."""
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    return [p for p in psutil.process_iter() if p.pid not in own and _carries(p, mark)]
+
+
+def _carries(process: psutil.Process, mark: str) -> bool:
+    try:
+        return process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):  # gone meanwhile, or another user's
+        return False
+
+
+def descendants(identity: Identity) -> list[psutil.Process]:
+    """All processes that a process has started, directly or not."""
+    process = identity.find()
+    try:
+        return process.children(recursive=True) if process else []
+    except psutil.NoSuchProcess:
+        return []
+
+
+def family(identities: Iterable[Identity], mark: str) -> list[psutil.Process]:
+    """What still runs of the recorded processes, their descendants and those with the mark."""
+    found: dict[int, psutil.Process] = {}
+    for identity in identities:
+        process = identity.find()
+        if process is not None and process.pid != os.getpid():
+            found |= {p.pid: p for p in [process, *descendants(identity)]}
+    found |= {process.pid: process for process in marked(mark)}
+    return list(found.values())
+
+
+def end(processes: Sequence[psutil.Process], signal_: signal.Signals, grace: float) -> None:
+    """Send a signal, wait ``grace`` seconds, and kill what is left."""
+    for process in processes:
+        _send(process, signal_)
+    _, alive = psutil.wait_procs(processes, timeout=grace)
+    for process in alive:
+        _send(process, signal.SIGKILL)
+    psutil.wait_procs(alive, timeout=5)
+
+
+def end_children(children: Sequence[Child], grace: float) -> None:
+    """End processes of our own, each with its own signal, all at the same time."""
+    for child in children:
+        if not child.ended():
+            child.process.send_signal(child.stop_signal)
+    deadline = time.monotonic() + grace
+    for child in children:
+        try:
+            child.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.process.kill()
+            child.process.wait()
+
+
+def _send(process: psutil.Process, signal_: signal.Signals) -> None:
+    try:
+        process.send_signal(signal_)
+    except psutil.Error:  # gone meanwhile
+        return

@@ -1,0 +1,111 @@
+"""Command line and environment of each process of the stack, PostgreSQL's apart."""
+
+import os
+import sys
+from pathlib import Path
+
+from pygeoapi_prefect.embedded import postgres
+from pygeoapi_prefect.embedded.layout import CODE_BLOCK, POOL, QUEUE, RESULT_BLOCK, Layout
+from pygeoapi_prefect.embedded.processes import MARK
+
+APP = "pygeoapi_prefect.web.app:APP"
+WORKER_NAME = "embedded"
+WEB_PROCESSES = 2
+WEB_THREADS = 16
+KEEP_ALIVE_SECONDS = 75  # longer than any client of ours keeps an idle connection
+LOCAL_BLOCK = "local-file-system"
+
+
+def environment(layout: Layout) -> dict[str, str]:
+    """What every process gets: the caller's environment without any other Prefect's settings."""
+    ours = ("PREFECT_", "PYGEOAPI_")
+    return {key: value for key, value in os.environ.items() if not key.startswith(ours)} | {
+        MARK: str(layout.state),
+        # Flow runs are started as "python -m prefect.engine": that has to be this Python.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_HOME": str(layout.prefect_home),
+        "PREFECT_API_URL": layout.prefect_api_url,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def prefect_environment(layout: Layout) -> dict[str, str]:
+    """The Prefect server's environment."""
+    env = environment(layout)
+    del env["PREFECT_API_URL"]  # it is the server
+    return env | {
+        "PREFECT__SERVER_FINAL": "1",  # as `prefect server start` does: settings change no more
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(layout.prefect_port),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": postgres.connection_url(layout),
+        "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        "PREFECT_SERVER_UI_API_URL": layout.prefect_api_url,
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    }
+
+
+def prefect_command(layout: Layout) -> list[str]:
+    """The Prefect server, as ``prefect server start`` would run it but without loading its CLI."""
+    return [
+        *(sys.executable, "-m", "uvicorn"),
+        *("--factory", "prefect.server.api.server:create_app"),
+        *("--host", "127.0.0.1", "--port", str(layout.prefect_port)),
+        *("--timeout-keep-alive", str(KEEP_ALIVE_SECONDS), "--timeout-graceful-shutdown", "2"),
+        *("--loop", "uvloop", "--http", "httptools"),
+        *("--log-level", "warning", "--no-access-log"),
+    ]
+
+
+def worker_environment(layout: Layout) -> dict[str, str]:
+    """The worker's environment; its jobs inherit it. No result settings: deployments have them."""
+    return environment(layout) | {
+        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+        "PREFECT_WORKER_PREFETCH_SECONDS": "0",
+        "TMPDIR": str(layout.scratch),
+    }
+
+
+def worker_command(layout: Layout) -> list[str]:
+    """Prefect's stock process worker, loaded while the server still starts."""
+    queue = f"{layout.prefect_api_url}/work_pools/{POOL}/queues/{QUEUE}"
+    return [
+        *(sys.executable, "-m", "pygeoapi_prefect.embedded.preload"),
+        *(queue, "prefect.cli.worker,prefect.workers.process"),
+        *("prefect", "worker", "start", "--pool", POOL, "--work-queue", QUEUE),
+        *("--type", "process", "--name", WORKER_NAME, "--install-policy", "never"),
+        *("--limit", str(max(4, os.cpu_count() or 1))),
+    ]
+
+
+def web_environment(layout: Layout) -> dict[str, str]:
+    """The environment of pygeoapi and of the deployment: both import the processes."""
+    paths = [*map(str, layout.flows), os.environ.get("PYTHONPATH", "")]
+    return environment(layout) | {
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        "PYGEOAPI_CONFIG": str(layout.config),
+        "PYGEOAPI_URL": layout.url,
+        "RESULT_BLOCK": f"{LOCAL_BLOCK}/{RESULT_BLOCK}",
+        "CODE_BLOCK": f"{LOCAL_BLOCK}/{CODE_BLOCK}",
+    }
+
+
+def web_command(layout: Layout) -> list[str]:
+    """gunicorn; threads, because a waiting synchronous execution holds one."""
+    return [
+        *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{layout.port}"),
+        *("--worker-class", "gthread", "--no-control-socket", "--graceful-timeout", "3"),
+        *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
+        *("--worker-tmp-dir", str(layout.scratch), APP),
+    ]
+
+
+def bootstrap_command(layout: Layout) -> list[str]:
+    """The process that makes pool, queue, blocks and deployments, then ends."""
+    return [
+        *(sys.executable, "-m", "pygeoapi_prefect.embedded.bootstrap"),
+        *(f"{layout.prefect_api_url}/ready", str(layout.config)),
+        *(str(layout.results), str(layout.code)),
+    ]

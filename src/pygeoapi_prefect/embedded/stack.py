@@ -1,0 +1,183 @@
+"""The supervisor: starts the processes in order, watches them, and stops them all."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from pygeoapi_prefect.embedded import postgres, services
+from pygeoapi_prefect.embedded.errors import ChildDied, NotReady
+from pygeoapi_prefect.embedded.layout import POOL, Layout
+from pygeoapi_prefect.embedded.processes import (
+    Child,
+    Identity,
+    descendants,
+    end,
+    end_children,
+    family,
+    spawn,
+    tail,
+)
+from pygeoapi_prefect.embedded.record import Record, forget
+
+POLL_SECONDS = 0.05
+WATCH_SECONDS = 0.2
+READY_SECONDS = 120.0
+STOP_SECONDS = 10.0
+LAST_TO_STOP = ("prefect", "postgres")
+
+
+class Stack:
+    """The processes of one embedded stack, owned by this process.
+
+    Use as a context manager: leaving it stops every process that was started, whatever happened.
+    The caller holds the lock of ``layout.state``.
+    """
+
+    def __init__(self, layout: Layout, say: Callable[[str], None]) -> None:
+        self.layout = layout
+        self._say = say
+        self._children: dict[str, Child] = {}
+        self._began = time.monotonic()
+        self._started = datetime.now(UTC)
+        self._http = httpx.Client(trust_env=False, timeout=10)
+        self._record = Record(
+            supervisor=Identity.of(os.getpid()),
+            url=layout.url,
+            prefect_url=layout.prefect_url,
+            prefect_api_url=layout.prefect_api_url,
+        )
+
+    def __enter__(self) -> "Stack":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start everything, and return when all of it is ready.
+
+        Python programs spend most of their start on imports, so those that need the Prefect
+        server load beside it and wait for it by themselves.
+
+        Raises:
+            EmbeddedError: A process ended or did not become ready; the text has its log's end.
+        """
+        layout = self.layout
+        shutil.rmtree(layout.scratch, ignore_errors=True)
+        layout.make_folders()
+        self._record.write(layout.state)
+        postgres.initialise(layout)
+        environment = services.environment(layout)
+        self._spawn("postgres", postgres.command(layout), environment, signal.SIGINT)
+        self._until("postgres", lambda: postgres.accepts_connections(layout))
+        self._spawn(
+            "prefect", services.prefect_command(layout), services.prefect_environment(layout)
+        )
+        web = services.web_environment(layout)
+        self._spawn("bootstrap", services.bootstrap_command(layout), web, cwd=Path.cwd())
+        self._spawn("pygeoapi", services.web_command(layout), web, cwd=Path.cwd())
+        self._spawn("worker", services.worker_command(layout), services.worker_environment(layout))
+        self._until("prefect", lambda: self._answers(f"{layout.prefect_api_url}/ready"))
+        self._until("bootstrap", self._bootstrapped)
+        self._until("worker", self._worker_polls)
+        self._until("pygeoapi", lambda: self._answers(f"{layout.local_url}/healthz"))
+        self._record.ready = True
+        self._record.write(layout.state)
+
+    def watch(self) -> None:
+        """Return never, unless a process ends.
+
+        Raises:
+            ChildDied: Says which, with the end of its log.
+        """
+        while True:
+            self._check()
+            time.sleep(WATCH_SECONDS)
+
+    def stop(self) -> None:
+        """End every process: what uses the server before the server, the database last."""
+        self._http.close()
+        first = [c for c in self._children.values() if c.name not in LAST_TO_STOP]
+        jobs = [process for child in first for process in descendants(child.identity)]
+        end_children(first, STOP_SECONDS)
+        end(jobs, signal.SIGTERM, STOP_SECONDS)  # a job has a session of its own: it may live on
+        for name in LAST_TO_STOP:
+            end_children([c for c in self._children.values() if c.name == name], STOP_SECONDS)
+        clean_up(self.layout)
+
+    def _spawn(
+        self,
+        name: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        stop_signal: signal.Signals = signal.SIGTERM,
+        cwd: Path | None = None,
+    ) -> None:
+        child = spawn(
+            name,
+            command,
+            env=env,
+            cwd=cwd or self.layout.scratch,
+            logs=self.layout.logs,
+            stop_signal=stop_signal,
+        )
+        self._children[name] = child
+        self._record.processes[name] = child.identity
+        self._record.write(self.layout.state)
+
+    def _until(self, name: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not ready():
+            self._check()
+            if time.monotonic() > deadline:
+                log = self._children[name].log
+                raise NotReady(f"{name} is not ready after {READY_SECONDS:.0f} s\n{tail(log)}")
+            time.sleep(POLL_SECONDS)
+        self._say(f"  {name:<10} ready after {time.monotonic() - self._began:5.1f} s")
+
+    def _check(self) -> None:
+        for child in self._children.values():
+            code = child.process.poll()
+            if code is None or (child.name == "bootstrap" and code == 0):
+                continue
+            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            raise ChildDied(f"{child.name} ended with {how}. {child.log} ends:\n{tail(child.log)}")
+
+    def _bootstrapped(self) -> bool:
+        return self._children["bootstrap"].process.poll() == 0
+
+    def _answers(self, url: str) -> bool:
+        try:
+            return self._http.get(url).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    def _worker_polls(self) -> bool:
+        """Whether the worker has reported to the server since this start."""
+        url = f"{self.layout.prefect_api_url}/work_pools/{POOL}/workers/filter"
+        reply = self._http.post(url, json={})
+        return reply.is_success and any(
+            worker["name"] == services.WORKER_NAME
+            and datetime.fromisoformat(worker["last_heartbeat_time"]) >= self._started
+            for worker in reply.json()
+        )
+
+
+def clean_up(layout: Layout) -> int:
+    """End what is left of a stack whose supervisor is gone, and forget it.
+
+    Returns:
+        The number of processes that were still there.
+    """
+    record = Record.read(layout.state)
+    left = family(record.identities() if record else [], str(layout.state))
+    end(left, signal.SIGTERM, STOP_SECONDS)
+    shutil.rmtree(layout.socket_dir, ignore_errors=True)
+    forget(layout.state)
+    return len(left)

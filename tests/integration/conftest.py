@@ -1,0 +1,43 @@
+"""The running stack that all integration tests share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.stack import RunningStack, command, connect, options, run, write_config
+
+from pygeoapi_prefect.embedded.processes import marked
+from pygeoapi_prefect.embedded.record import Record
+
+KEPT_STATE = "PYGEOAPI_PREFECT_TEST_STATE"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """The embedded stack, started once for all tests and stopped after the last.
+
+    With PYGEOAPI_PREFECT_TEST_STATE set to a folder, the stack in that folder is used and left
+    running: quick while developing, but it has the code of when it was started.
+    """
+    kept = os.environ.get(KEPT_STATE)
+    state = Path(kept).resolve() if kept else tmp_path_factory.mktemp("stack")
+    state.mkdir(parents=True, exist_ok=True)
+    config = state / "pygeoapi-config.yml"
+    if not (kept and is_running(state)):
+        write_config(config)
+        started = run(command("start", state, "--detach", *options(config)))
+        assert started.returncode == 0, started.stdout
+    running = connect(state, config)
+    yield running
+    running.close()
+    if kept is None:
+        stopped = run(command("stop", state))
+        assert stopped.returncode == 0, stopped.stdout
+        assert marked(str(state)) == []
+
+
+def is_running(state: Path) -> bool:
+    """Whether the supervisor of a stack in this folder is alive, and the stack ready."""
+    record = Record.read(state)
+    return record is not None and record.ready and record.supervisor.find() is not None

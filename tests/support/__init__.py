@@ -1,0 +1,1 @@
+"""What several tests need: polling with a deadline, and the running stack."""

@@ -1,0 +1,28 @@
+"""Waiting for a condition without sleeping longer than needed."""
+
+import time
+from collections.abc import Callable
+
+POLL_SECONDS = 0.05
+
+
+def wait_for[T](
+    predicate: Callable[[], T], timeout: float, message: str | Callable[[], str] = "condition"
+) -> T:
+    """Call ``predicate`` until its value is true, and return that value.
+
+    Args:
+        predicate: What is waited for.
+        timeout: Seconds until the wait fails.
+        message: What was expected; a function is called at the deadline, to show the last state.
+
+    Raises:
+        AssertionError: The value was not true in time.
+    """
+    deadline = time.monotonic() + timeout
+    while not (value := predicate()):
+        if time.monotonic() > deadline:
+            what = message() if callable(message) else message
+            raise AssertionError(f"not within {timeout} s: {what}")
+        time.sleep(POLL_SECONDS)
+    return value

@@ -1,0 +1,1 @@
+"""Example processes; each is also a pattern to copy."""

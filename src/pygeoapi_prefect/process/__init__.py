@@ -1,0 +1,1 @@
+"""What a process is made of: the processor class, and helpers for its flow."""

@@ -5,6 +5,7 @@ variable ``PYGEOAPI_CONFIG`` names the configuration.
 """
 
 import json
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -16,6 +17,9 @@ from pygeoapi_prefect.errors import ConfigurationError
 from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.web import health, problem
 from pygeoapi_prefect.web.views import Views
+
+LOGGER = logging.getLogger(__name__)
+BOOT_ERROR = 3  # tells gunicorn to stop instead of starting the worker again and again
 
 
 def _import_pygeoapi() -> tuple[Flask, PrefectManager]:
@@ -72,4 +76,12 @@ def create_app() -> Flask:
     return app
 
 
-APP = create_app()
+def _start() -> Flask:
+    try:
+        return create_app()
+    except ConfigurationError as error:
+        LOGGER.critical("cannot start: %s", error)
+        raise SystemExit(BOOT_ERROR) from None
+
+
+APP = _start()

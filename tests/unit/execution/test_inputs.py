@@ -105,9 +105,7 @@ def test_a_missing_input_is_named() -> None:
 
 
 def test_unknown_inputs_are_named() -> None:
-    with pytest.raises(
-        InvalidJobParameterError, match=r"unknown input 'y', 'z'; the process has x"
-    ):
+    with pytest.raises(InvalidJobParameterError, match=r"unknown input 'y', 'z'; .* has x"):
         validate({"x": 1, "z": 2, "y": 3}, x={"type": "integer"})
     with pytest.raises(InvalidJobParameterError, match="the process has none"):
         validate({"x": 1})
@@ -149,7 +147,7 @@ def resolve(
 def test_json_by_reference_is_fetched_and_validated() -> None:
     value, asked = resolve({"type": "object", "required": ["a"]}, REMOTE, {"a": 1})
     assert (value, asked) == ({"a": 1}, ["fetch x"])
-    with pytest.raises(InvalidJobParameterError, match="input 'x'.*required"):
+    with pytest.raises(InvalidJobParameterError, match=r"input 'x'.*required"):
         resolve({"type": "object", "required": ["a"]}, REMOTE, {"b": 1})
 
 

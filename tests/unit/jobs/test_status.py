@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from pygeoapi.process.base import ProcessorExecuteError
+
 from pygeoapi_prefect import errors
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.jobs import status

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from pygeoapi_prefect.results.delivery import Output, Reply, deliver, inline, single
 
 TEXT = b"Hello Joe"

@@ -53,6 +53,18 @@ def explained_errors() -> Iterator[None]:
         raise click.ClickException(explain(error)) from error
 
 
+@contextmanager
+def prefect_api() -> Iterator[None]:
+    """As ``explained_errors``, for work that needs a Prefect server that stays."""
+    from pygeoapi_prefect.engine.client import api_url
+
+    if api_url() is None:
+        # Prefect would start a server for this command alone, and forget what we tell it.
+        raise click.ClickException(where_prefect_is())
+    with explained_errors():
+        yield
+
+
 def explain(error: BaseException) -> str:
     """The message of an error, with what caused it; the cause is for operators, not for clients."""
     from pygeoapi_prefect.errors import EngineUnavailable

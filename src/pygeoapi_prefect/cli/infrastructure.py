@@ -4,7 +4,7 @@ import re
 
 import click
 
-from pygeoapi_prefect.cli.group import explained_errors, root
+from pygeoapi_prefect.cli.group import prefect_api, root
 
 BLOCK_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 REMOTE_PATH = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+(/.*)?")
@@ -62,7 +62,7 @@ def _save_local(name: str, base_path: str) -> None:
     from pygeoapi_prefect import storage
 
     click.echo(f"Creating block {storage.LOCAL}/{name}...")
-    with explained_errors():
+    with prefect_api():
         storage.save_local_block(name, base_path)
     click.echo("Done!")
 
@@ -71,7 +71,7 @@ def _save_remote(name: str, base_path: str, settings: dict[str, object]) -> None
     from pygeoapi_prefect import storage
 
     click.echo(f"Creating block {storage.REMOTE}/{name}...")
-    with explained_errors():
+    with prefect_api():
         storage.save_remote_block(name, base_path, settings)
     click.echo("Done!")
 
@@ -84,6 +84,6 @@ def create_work_pool(pool: str, queue: str) -> None:
     from pygeoapi_prefect.deploy.deployments import ensure_queue
 
     click.echo(f"Creating work pool {pool!r} with queue {queue!r}...")
-    with explained_errors():
+    with prefect_api():
         created = ensure_queue(pool, queue)
     click.echo("Done!" if created else "Both are there already. Done!")

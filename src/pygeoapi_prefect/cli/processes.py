@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pygeoapi_prefect.cli.group import config_option, explain, explained_errors, read_registry, root
+from pygeoapi_prefect.cli.group import (
+    config_option,
+    explain,
+    explained_errors,
+    prefect_api,
+    read_registry,
+    root,
+)
 
 if TYPE_CHECKING:
     from pygeoapi_prefect.process.registry import Process, Registry
@@ -22,11 +29,12 @@ def deploy_process(process_id: str | None, everything: bool, config: Path) -> No
     with explained_errors():
         registry = read_registry(config)
     if process_id is None:
-        deploy_all(registry)
+        with prefect_api():
+            deploy_all(registry)
     elif process_id not in registry.ids():
         raise click.BadParameter(f"Process {process_id!r} not found", param_hint="PROCESS_ID")
     else:
-        with explained_errors():
+        with prefect_api():
             deploy_one(registry.get(process_id))
 
 
@@ -75,7 +83,9 @@ def list_processes(config: Path) -> None:
     from pygeoapi_prefect.deploy.deployments import list_deployments
 
     with explained_errors():
-        rows = list_deployments(read_registry(config))
+        registry = read_registry(config)
+    with prefect_api():
+        rows = list_deployments(registry)
     header = ("PROCESS", "DEPLOYMENT", "VERSION", "POOL/QUEUE", "CODE BLOCK", "RESULT BLOCK")
     cells = [
         (

@@ -6,7 +6,9 @@ the end of ``sys.meta_path`` answers for them with the modules of this package. 
 same under every name, and a module that pygeoapi should get one day wins.
 
 Every import of ``pygeoapi`` loads its plugins first, among them this package: the names work from
-the first import on, in the web process, in a worker and in a plain ``python -c``.
+the first import on, in the web process, in a worker and in a plain ``python -c``. (One gap, of the
+import system: a thread that asks for such a name while another thread is in the middle of the very
+first ``import pygeoapi`` does not wait for it.)
 """
 
 import sys
@@ -23,8 +25,6 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "pygeoapi.models.base": "pygeoapi_prefect.models.base",
         "pygeoapi.models.processes": "pygeoapi_prefect.models.processes",
         "pygeoapi.process.exceptions": "pygeoapi_prefect.errors",
-        "pygeoapi_prefect.exceptions": "pygeoapi_prefect.errors",
-        "pygeoapi_prefect.schemas": "pygeoapi_prefect.models.processes",
     }
 )
 """Module name of the 2023 design -> the module that stands behind it."""

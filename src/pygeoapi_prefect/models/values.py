@@ -21,6 +21,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Discriminator,
     Field,
     RootModel,
@@ -152,6 +153,9 @@ class ExecutionFormat(Model):
         encoding: How bytes are written as text, for example ``base64``.
         schema_: URL of a schema, or the schema.
     """
+
+    # Nothing that a client says of a value is lost on its way to the flow.
+    model_config = ConfigDict(extra="allow")
 
     media_type: str | None = Field(default=None, alias="mediaType")
     encoding: str | None = None

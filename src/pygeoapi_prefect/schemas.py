@@ -1,0 +1,3 @@
+"""The models, under the module name of 2023."""
+
+from pygeoapi_prefect.models.processes import *  # noqa: F403

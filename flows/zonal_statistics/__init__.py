@@ -1,0 +1,1 @@
+"""Zonal statistics of a raster, as a process: see ``process.ZonalStatisticsProcessor``."""

@@ -1,0 +1,166 @@
+"""What clients are told of the process."""
+
+from typing import Any
+
+from zonal_statistics.rasters import SAMPLES
+from zonal_statistics.zonal import DEFAULT_STATISTICS, STATISTICS
+
+GEOTIFF = "image/tiff; application=geotiff"
+GEOJSON = "application/geo+json"
+CSV = "text/csv"
+
+RASTER: dict[str, Any] = {
+    "title": "Raster",
+    "description": (
+        "A GeoTIFF with a coordinate reference system, in base64 or by reference (href); or the "
+        f"name of a sample that comes with the process: {', '.join(SAMPLES)}"
+    ),
+    "schema": {
+        "oneOf": [
+            {"type": "string", "enum": list(SAMPLES)},
+            {
+                "type": "string",
+                "format": "byte",
+                "contentEncoding": "base64",
+                "contentMediaType": GEOTIFF,
+                # Longer than any name of a sample: a value must fit one of the two only.
+                "minLength": 64,
+            },
+        ]
+    },
+}
+ZONES: dict[str, Any] = {
+    "title": "Zones",
+    "description": (
+        "A GeoJSON FeatureCollection of polygons and multipolygons, inline or by reference (href), "
+        "in WGS 84 longitude and latitude, or in the CRS that the older 'crs' member names"
+    ),
+    "schema": {
+        "type": "object",
+        "format": "geojson-feature-collection",
+        "contentMediaType": GEOJSON,
+        "required": ["type", "features"],
+        "properties": {
+            "type": {"type": "string", "enum": ["FeatureCollection"]},
+            "features": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["type", "geometry"],
+                    "properties": {
+                        "type": {"type": "string", "enum": ["Feature"]},
+                        "properties": {"type": "object", "nullable": True},
+                        "geometry": {
+                            "type": "object",
+                            "required": ["type", "coordinates"],
+                            "properties": {
+                                "type": {"type": "string", "enum": ["Polygon", "MultiPolygon"]},
+                                "coordinates": {"type": "array", "items": {}},
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+BAND: dict[str, Any] = {
+    "title": "Band",
+    "description": "Number of the band of the raster",
+    "schema": {"type": "integer", "minimum": 1, "default": 1},
+    "minOccurs": 0,
+}
+STATISTICS_INPUT: dict[str, Any] = {
+    "title": "Statistics",
+    "description": (
+        "Which statistics to compute: count is the number of cells, std the standard deviation of "
+        "the population, variety the number of different values, majority the commonest one"
+    ),
+    "schema": {
+        "type": "array",
+        "minItems": 1,
+        "uniqueItems": True,
+        "items": {"type": "string", "enum": list(STATISTICS)},
+        "default": list(DEFAULT_STATISTICS),
+    },
+    "minOccurs": 0,
+}
+PERCENTILES: dict[str, Any] = {
+    "title": "Percentiles",
+    "description": "Numbers from 0 to 100; 90 gives the property percentile_90",
+    "schema": {
+        "type": "array",
+        "maxItems": 100,
+        "uniqueItems": True,
+        "items": {"type": "number", "minimum": 0, "maximum": 100},
+    },
+    "minOccurs": 0,
+}
+
+DESCRIPTION: dict[str, Any] = {
+    "id": "zonal-statistics",
+    "version": "1.0.0",
+    "title": "Zonal statistics",
+    "description": (
+        "Count, least, greatest and mean value, standard deviation and percentiles of the cells of "
+        "a raster that each zone covers. A cell that a zone covers in part counts with that part of "
+        "its area in the raster's CRS; cells without data do not count. A zone without data has the "
+        "count 0 and no other statistics. Zones are projected into the raster's CRS for the "
+        "computation and given back unchanged."
+    ),
+    "keywords": ["zonal statistics", "raster", "polygons", "elevation"],
+    "jobControlOptions": ["sync-execute", "async-execute", "dismiss"],
+    "outputTransmission": ["value", "reference"],
+    "inputs": {
+        "raster": RASTER,
+        "zones": ZONES,
+        "band": BAND,
+        "statistics": STATISTICS_INPUT,
+        "percentiles": PERCENTILES,
+    },
+    "outputs": {
+        "zones": {
+            "title": "Zones with their statistics",
+            "description": "The zones as they were given, with a property for each statistic",
+            "schema": {
+                "type": "object",
+                "format": "geojson-feature-collection",
+                "contentMediaType": GEOJSON,
+            },
+        },
+        "table": {
+            "title": "Table",
+            "description": "A line for each zone: number, id, simple properties and statistics",
+            "schema": {"type": "string", "contentMediaType": CSV},
+        },
+    },
+    "example": {
+        "inputs": {
+            "raster": "waco-dem",
+            "zones": {
+                "type": "FeatureCollection",
+                "features": [
+                    {
+                        "type": "Feature",
+                        "properties": {"name": "West pasture"},
+                        "geometry": {
+                            "type": "Polygon",
+                            "coordinates": [
+                                [
+                                    [-97.46, 32.56],
+                                    [-97.4, 32.56],
+                                    [-97.4, 32.62],
+                                    [-97.46, 32.62],
+                                    [-97.46, 32.56],
+                                ]
+                            ],
+                        },
+                    }
+                ],
+            },
+            "percentiles": [10, 90],
+        }
+    },
+}
+"""The description as JSON (``process.yaml``)."""

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.stack import RunningStack, command, connect, options, run, write_config
 
 from pygeoapi_prefect.embedded.processes import marked
 from pygeoapi_prefect.embedded.record import Record
+from support.stack import RunningStack, command, connect, options, run, write_config
 
 KEPT_STATE = "PYGEOAPI_PREFECT_TEST_STATE"
 

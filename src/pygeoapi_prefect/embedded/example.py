@@ -1,6 +1,5 @@
 """The README's example: one job through HTTP, queue and worker, told as it happens."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,11 +10,11 @@ import httpx
 from pygeoapi_prefect.embedded.errors import EmbeddedError
 
 PROCESS = "zonal-statistics"
-REQUEST_FILE = Path("zonal_statistics", "data", "example-request.json")
+REQUEST_FILE = Path("zonal_statistics", "data", "request.json")
 JOB_SECONDS = 120.0
 POLL_SECONDS = 0.1
 ACTIVE = ("accepted", "running")
-SHOWN_CHARACTERS = 2000
+SHOWN_WIDTH = 110
 
 
 def run_example(url: str, flows: Sequence[Path], say: Callable[[str], None]) -> None:
@@ -48,7 +47,7 @@ def run_example(url: str, flows: Sequence[Path], say: Callable[[str], None]) -> 
         if job["status"] != "successful":
             raise EmbeddedError(f"The job ended as {job['status']}")
         say(f"GET /jobs/{job_id}/results")
-        say(shown(client.get(f"/jobs/{job_id}/results", params={"f": "json"})))
+        say(shown(client.get(f"/jobs/{job_id}/results")))
 
 
 def read_request(flows: Sequence[Path]) -> bytes:
@@ -90,16 +89,15 @@ def in_words(job: dict[str, Any]) -> str:
 
 
 def shown(reply: httpx.Response) -> str:
-    """A reply's body for the terminal, indented and cut to a readable length.
+    """A reply's body for the terminal, its long lines cut.
 
     Raises:
         EmbeddedError: The reply is an error.
     """
     if reply.is_error:
         raise EmbeddedError(f"The results were refused: {reply.status_code} {reply.text}")
-    try:
-        text = json.dumps(reply.json(), indent=1)
-    except ValueError:
-        text = reply.text
-    text = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}\n..."
-    return "\n".join(f"  {line}" for line in text.splitlines())
+    lines = (line.rstrip() for line in reply.text.splitlines())
+    return "\n".join(
+        f"  {line if len(line) <= SHOWN_WIDTH else line[:SHOWN_WIDTH] + ' ...'}".rstrip()
+        for line in lines
+    )

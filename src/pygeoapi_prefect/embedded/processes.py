@@ -118,7 +118,9 @@ def marked(mark: str) -> list[psutil.Process]:
 
 def _carries(process: psutil.Process, mark: str) -> bool:
     try:
-        return process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE
+        return bool(
+            process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE
+        )
     except (psutil.Error, OSError):  # gone meanwhile, or another user's
         return False
 

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from pygeoapi_prefect.embedded import postgres
+from pygeoapi_prefect.embedded import postgres, preload
 from pygeoapi_prefect.embedded.layout import CODE_BLOCK, POOL, QUEUE, RESULT_BLOCK, Layout
 from pygeoapi_prefect.embedded.processes import MARK
 
@@ -32,6 +32,11 @@ def environment(layout: Layout) -> dict[str, str]:
     }
 
 
+def preloaded(program: str, modules: str, wait_for: str = preload.NOTHING) -> list[str]:
+    """The start of a command line that runs ``python -m program``; see ``preload``."""
+    return [sys.executable, "-m", preload.__name__, wait_for, modules, program]
+
+
 def prefect_environment(layout: Layout) -> dict[str, str]:
     """The Prefect server's environment."""
     env = environment(layout)
@@ -50,7 +55,7 @@ def prefect_environment(layout: Layout) -> dict[str, str]:
 def prefect_command(layout: Layout) -> list[str]:
     """The Prefect server, as ``prefect server start`` would run it but without loading its CLI."""
     return [
-        *(sys.executable, "-m", "uvicorn"),
+        *preloaded("uvicorn", "prefect.server.api.server"),
         *("--factory", "prefect.server.api.server:create_app"),
         *("--host", "127.0.0.1", "--port", str(layout.prefect_port)),
         *("--timeout-keep-alive", str(KEEP_ALIVE_SECONDS), "--timeout-graceful-shutdown", "2"),
@@ -72,9 +77,8 @@ def worker_command(layout: Layout) -> list[str]:
     """Prefect's stock process worker, loaded while the server still starts."""
     queue = f"{layout.prefect_api_url}/work_pools/{POOL}/queues/{QUEUE}"
     return [
-        *(sys.executable, "-m", "pygeoapi_prefect.embedded.preload"),
-        *(queue, "prefect.cli.worker,prefect.workers.process"),
-        *("prefect", "worker", "start", "--pool", POOL, "--work-queue", QUEUE),
+        *preloaded("prefect", "prefect.cli.worker,prefect.workers.process", wait_for=queue),
+        *("worker", "start", "--pool", POOL, "--work-queue", QUEUE),
         *("--type", "process", "--name", WORKER_NAME, "--install-policy", "never"),
         *("--limit", str(max(4, os.cpu_count() or 1))),
     ]
@@ -95,7 +99,8 @@ def web_environment(layout: Layout) -> dict[str, str]:
 def web_command(layout: Layout) -> list[str]:
     """gunicorn; threads, because a waiting synchronous execution holds one."""
     return [
-        *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{layout.port}"),
+        *preloaded("gunicorn", "pygeoapi.openapi,pygeoapi_prefect.manager"),
+        *("--bind", f"127.0.0.1:{layout.port}"),
         *("--worker-class", "gthread", "--no-control-socket", "--graceful-timeout", "3"),
         *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
         *("--worker-tmp-dir", str(layout.scratch), APP),
@@ -105,7 +110,7 @@ def web_command(layout: Layout) -> list[str]:
 def bootstrap_command(layout: Layout) -> list[str]:
     """The process that makes pool, queue, blocks and deployments, then ends."""
     return [
-        *(sys.executable, "-m", "pygeoapi_prefect.embedded.bootstrap"),
+        *preloaded("pygeoapi_prefect.embedded.bootstrap", "pygeoapi_prefect.deploy.deployments"),
         *(f"{layout.prefect_api_url}/ready", str(layout.config)),
         *(str(layout.results), str(layout.code)),
     ]

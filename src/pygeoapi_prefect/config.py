@@ -83,6 +83,10 @@ class ManagerSettings(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
+    output_dir: Path | None = Field(
+        default=None, description="Folder for outputs of unmodified processes that have no block"
+    )
+
     result_storage: str | None = Field(
         default=None, description="Block of processes that name none, as <block type slug>/<name>"
     )

@@ -115,7 +115,7 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
             execution = self.jobs.execute(
                 process_id, body, ["respond-async"] if respond_async else []
             )
-        job_id = execution.job["jobID"]
+        job_id = execution.job_id
         if execution.reply is None:
             headers = {"Preference-Applied": "respond-async"}  # without it core sends no statusInfo
             return job_id, "application/json", None, JobStatus.accepted, headers

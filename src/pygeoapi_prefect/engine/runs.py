@@ -3,7 +3,7 @@
 Replies are read as plain JSON: Prefect's own models cost about a millisecond for each run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self, cast
@@ -17,6 +17,7 @@ StateType = Literal[
     "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CRASHED", "CANCELLING", "CANCELLED",
     "PAUSED",
 ]  # fmt: skip
+PAGE = 200  # the most that one request to Prefect may ask for
 FINAL: frozenset[StateType] = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 
@@ -96,6 +97,39 @@ def create(
     return _run("POST", f"/deployments/{deployment_id}/create_flow_run", json=body)
 
 
+def flow_id(name: str) -> str:
+    """Identifier of the flow of that name, which is created if there is none."""
+    return str(_request("POST", "/flows/", json={"name": name})["id"])
+
+
+def start(
+    flow: str,
+    *,
+    name: str,
+    parameters: Mapping[str, Any],
+    tags: Sequence[str],
+    idempotency_key: str,
+) -> Run:
+    """Record a run that has begun here, without a deployment.
+
+    Args:
+        flow: Identifier of the flow.
+        name: Name of the run.
+        parameters: Parameters, for the record.
+        tags: Tags of the run.
+        idempotency_key: The same key gives the same run again.
+    """
+    body = {
+        "flow_id": flow,
+        "name": name,
+        "parameters": dict(parameters),
+        "tags": list(tags),
+        "idempotency_key": idempotency_key,
+        "state": {"type": "RUNNING"},
+    }
+    return _run("POST", "/flow_runs/", json=body)
+
+
 def read(run_id: str) -> Run:
     """One run by Prefect's identifier.
 
@@ -120,6 +154,18 @@ def list_runs(flow_runs: Mapping[str, Any], *, limit: int, offset: int) -> list[
         "flow_runs": dict(flow_runs),
     }
     return [Run.from_json(run) for run in _request("POST", "/flow_runs/filter", json=body)]
+
+
+def iterate(flow_runs: Mapping[str, Any]) -> Iterator[Run]:
+    """All runs that match a filter, read page by page; changing them meanwhile is no harm."""
+    found = list_runs(flow_runs, limit=PAGE, offset=0)
+    offset = 0
+    while found:
+        yield from found
+        if len(found) < PAGE:
+            return
+        offset += PAGE
+        found = list_runs(flow_runs, limit=PAGE, offset=offset)
 
 
 def count(flow_runs: Mapping[str, Any]) -> int:

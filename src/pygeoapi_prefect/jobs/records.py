@@ -17,6 +17,8 @@ from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.errors import JobFailedError, OutputNotFound
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 
+INLINE = "pygeoapi_record"
+"""Member of the state's data that holds the record of a run that Prefect did not execute."""
 CONTRACT = "a flow must return an instance of JobStatusInfoInternal"
 
 
@@ -27,6 +29,8 @@ def read(run: Run) -> JobStatusInfoInternal:
         JobFailedError: The flow kept no record or another one than it must; says what.
         StorageUnavailable: The block cannot be reached at the moment.
     """
+    if isinstance(run.state_data, Mapping) and INLINE in run.state_data:
+        return _validated(run.state_data[INLINE])
     store, key = location(run)
     try:
         document = json.loads(store.read(key))
@@ -37,6 +41,10 @@ def read(run: Run) -> JobStatusInfoInternal:
     record = document.get("data") if _is_instance(document) else None
     if not isinstance(record, dict):
         raise JobFailedError(f"the flow returned {_kind(document)}; {CONTRACT}")
+    return _validated(record)
+
+
+def _validated(record: object) -> JobStatusInfoInternal:
     try:
         return JobStatusInfoInternal.model_validate(record)
     except ValidationError as error:

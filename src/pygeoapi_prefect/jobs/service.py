@@ -13,6 +13,7 @@ from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.engine.waiter import Waiter
 from pygeoapi_prefect.errors import JobDismissedError, JobFailedError, JobNotFoundError
 from pygeoapi_prefect.jobs import records, status, submit
+from pygeoapi_prefect.jobs.local import LocalRunner
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.process.registry import ASYNC, Registry
 from pygeoapi_prefect.results import delivery, links
@@ -27,12 +28,14 @@ class Execution:
     """What became of an execute request.
 
     Attributes:
-        job: The job's statusInfo.
+        job_id: Identifier of the job.
+        job: The job's statusInfo; None if its results are here.
         reply: The results; None if the client is to come back for them.
         applied: Value for ``Preference-Applied``, or None.
     """
 
-    job: dict[str, Any]
+    job_id: str
+    job: dict[str, Any] | None
     reply: delivery.Reply | None
     applied: str | None
 
@@ -52,6 +55,7 @@ class Jobs:
         self._settings = settings
         self._registry = registry
         self._queue = submit.Queue(settings.manager)
+        self._local = LocalRunner(settings.manager)
         self._waiter = Waiter()
 
     def execute(
@@ -70,9 +74,10 @@ class Jobs:
         process = self._registry.get(process_id)
         limit = self._settings.manager.max_reference_bytes
         submission = submit.validate(process, request, prefer_headers, limit)
-        if process.deployment is None:
-            raise errors.NotSupported(f"process '{process_id}' has no deployment")
         mode = submission.mode
+        if process.deployment is None:
+            run = self._local.run(submission)
+            return Execution(submission.job_id, None, self._results(run), mode.applied)
         patience = self._patience(mode.wait)
         if mode.run_async and mode.wait is None:
             patience = 0.0
@@ -84,9 +89,10 @@ class Jobs:
         if ended is None:
             raise JobDismissedError("The job was dismissed and removed")
         if ended.is_final:
-            return Execution(status.status_info(ended), self._results(ended), mode.applied)
+            return Execution(submission.job_id, None, self._results(ended), mode.applied)
         if mode.run_async or ASYNC in process.job_control_options:
-            return Execution(status.status_info(ended), None, mode.applied)
+            info = status.status_info(ended)
+            return Execution(submission.job_id, info, None, mode.applied)
         runs.cancel(run.id)
         raise errors.SyncTimeout(
             f"The process did not finish within {patience:g} s; its job was cancelled"
@@ -230,12 +236,11 @@ class Jobs:
 
     def _store(self, run: runs.Run) -> storage.Store:
         """Where the job's outputs are: the block that the flow was told to use."""
-        return storage.open_store(str(run.parameters.get("result_storage_block")))
+        return self._local.store(run.parameters.get("result_storage_block"))
 
     def _remove(self, run: runs.Run) -> None:
         """Outputs first: a job whose outputs cannot be removed stays, so that one can try again."""
-        if run.parameters.get("result_storage_block"):
-            self._store(run).delete_folder(status.job_id(run))
+        self._store(run).delete_folder(status.job_id(run))
         if isinstance(run.state_data, Mapping) and run.state_data.get("storage_block_id"):
             try:
                 store, key = records.location(run)

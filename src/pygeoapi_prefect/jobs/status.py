@@ -63,6 +63,7 @@ def status_info(run: Run) -> dict[str, Any]:
     """The job as ``statusInfo.yaml`` without links; what is not known is absent."""
     state = status(run)
     progress = _progress(run, state)
+    updated = max(run.updated, run.created)  # Prefect may take them in the other order
     info: dict[str, Any] = {
         "jobID": job_id(run),
         "processID": process_id(run),
@@ -70,7 +71,7 @@ def status_info(run: Run) -> dict[str, Any]:
         "status": state,
         "message": _message(run, state),
         "created": rfc3339(run.created),
-        "updated": rfc3339(run.updated),
+        "updated": rfc3339(updated),
     }
     # Prefect also gives times to a run that was cancelled before it began.
     if run.start is not None and run.run_count > 0 and state != "accepted":

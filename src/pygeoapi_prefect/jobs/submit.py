@@ -44,6 +44,11 @@ class Submission:
     mode: prefer.Mode
     job_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
+    @property
+    def tags(self) -> list[str]:
+        """Tags of the job's flow run: the process of a job is known by its tag."""
+        return [status.TAG, status.PROCESS_TAG_PREFIX + self.process.id]
+
 
 def validate(
     process: Process, request: Mapping[str, Any], prefer_headers: Sequence[str], limit: int
@@ -102,12 +107,19 @@ class Queue:
             EngineUnavailable: Prefect cannot be reached; there is no job then.
             StorageUnavailable: A large request could not be stored; there is no job then.
         """
-        parameters = self._parameters(submission)
+        process = submission.process
+        if process.result_storage is None:
+            raise ConfigurationError(
+                f"process '{process.id}' has no result storage: set "
+                "processor.prefect.result_storage or server.manager.result_storage"
+            )
+        deployment = self._deployment_id(process)
+        values = parameters(submission, self._settings, storage.open_store(process.result_storage))
         try:
-            return self._create(submission, parameters, self._deployment_id(submission.process))
+            return self._create(submission, values, deployment)
         except ObjectNotFound:  # deployed anew since we looked: the id has changed
-            self._forget(submission.process)
-            return self._create(submission, parameters, self._deployment_id(submission.process))
+            self._forget(process)
+            return self._create(submission, values, self._deployment_id(process))
 
     @staticmethod
     def _create(submission: Submission, parameters: dict[str, Any], deployment: str) -> runs.Run:
@@ -115,29 +127,9 @@ class Queue:
             deployment,
             name=status.NAME_PREFIX + submission.job_id,
             parameters=parameters,
-            tags=[status.TAG, status.PROCESS_TAG_PREFIX + submission.process.id],
+            tags=submission.tags,
             idempotency_key=submission.job_id,
         )
-
-    def _parameters(self, submission: Submission) -> dict[str, Any]:
-        """The flow's parameters: client data only as strings, which Prefect does not look into."""
-        process = submission.process
-        if process.result_storage is None:
-            raise ConfigurationError(
-                f"process '{process.id}' has no result storage: set "
-                "processor.prefect.result_storage or server.manager.result_storage"
-            )
-        text = json.dumps(submission.request)
-        if len(text) > self._settings.inline_request_bytes:
-            path = f"{submission.job_id}/{REQUEST_FILE}"
-            storage.open_store(process.result_storage).write(path, text.encode())
-            text = f"{reference.PREFIX}{process.result_storage}#{path}"
-        return {
-            "job_id": submission.job_id,
-            "result_storage_block": process.result_storage,
-            "process_description": json.dumps(process.description),
-            "execution_request": text,
-        }
 
     def _deployment_id(self, process: Process) -> str:
         with self._lock:
@@ -160,6 +152,30 @@ class Queue:
     def _forget(self, process: Process) -> None:
         with self._lock:
             self._deployments.pop(process.id, None)
+
+
+def parameters(
+    submission: Submission, settings: ManagerSettings, store: storage.Store
+) -> dict[str, Any]:
+    """The flow's parameters: client data only as strings, which Prefect does not look into.
+
+    Prefect sends all parameters with every read and list, so a large request goes to the store.
+
+    Raises:
+        StorageUnavailable: A large request could not be stored.
+    """
+    process = submission.process
+    text = json.dumps(submission.request)
+    if len(text) > settings.inline_request_bytes and process.result_storage is not None:
+        path = f"{submission.job_id}/{REQUEST_FILE}"
+        store.write(path, text.encode())
+        text = f"{reference.PREFIX}{process.result_storage}#{path}"
+    return {
+        "job_id": submission.job_id,
+        "result_storage_block": process.result_storage,
+        "process_description": json.dumps(process.description),
+        "execution_request": text,
+    }
 
 
 def original_request(run: runs.Run) -> dict[str, Any]:

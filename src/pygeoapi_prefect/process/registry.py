@@ -7,12 +7,13 @@ from functools import cached_property
 from typing import Any
 
 from prefect import Flow
-from pygeoapi.plugin import load_plugin
 from pygeoapi.process.base import BaseProcessor
 
 from pygeoapi_prefect.config import PrefectDeployment, ProcessSettings, Settings
 from pygeoapi_prefect.errors import ConfigurationError, UnknownProcessError
+from pygeoapi_prefect.process import vanilla
 from pygeoapi_prefect.process.base import BasePrefectProcessor
+from pygeoapi_prefect.process.loading import load_processor
 
 SYNC, ASYNC, DISMISS = "sync-execute", "async-execute", "dismiss"
 
@@ -41,12 +42,17 @@ class Process:
         return self.settings.prefect.deployment
 
     @property
+    def is_vanilla(self) -> bool:
+        """Whether it is an unmodified pygeoapi process."""
+        return not issubclass(self.processor_class, BasePrefectProcessor)
+
+    @cached_property
     def flow(self) -> Flow[..., Any] | None:
-        """The flow of a Prefect-powered process; None for an unmodified pygeoapi process."""
+        """The flow that a worker runs; None for an unmodified process without a deployment."""
         if issubclass(self.processor_class, BasePrefectProcessor):
             flow: Flow[..., Any] = self.processor_class.process_flow
             return flow
-        return None
+        return None if self.deployment is None else vanilla.flow_for(self.id)
 
     @cached_property
     def description(self) -> dict[str, Any]:
@@ -54,6 +60,9 @@ class Process:
         declared = copy.deepcopy(dict(self.declared))
         declared["id"] = self.id
         declared.setdefault("version", "0.0.0")
+        for name in ("title", "description"):
+            declared[name] = _in_one_language(declared.get(name, self.id))
+        declared["keywords"] = list(_in_one_language(declared.get("keywords", [])))
         declared.setdefault("inputs", {})
         declared.setdefault("outputs", {})
         declared.setdefault("outputTransmission", ["value"])
@@ -71,7 +80,7 @@ class Process:
 
     def new_processor(self) -> BaseProcessor:
         """A processor of its own for one job: two threads never share one."""
-        return _load(self.id, self.settings.processor_def)
+        return load_processor(self.id, self.settings.processor_def)
 
 
 class Registry:
@@ -121,7 +130,7 @@ class Registry:
 
 
 def _process(settings: ProcessSettings, default_storage: str | None) -> Process:
-    processor = _load(settings.id, settings.processor_def)
+    processor = load_processor(settings.id, settings.processor_def)
     declared = dict(processor.metadata or {})
     if isinstance(processor, BasePrefectProcessor) and declared.get("id") != settings.id:
         raise ConfigurationError(
@@ -137,15 +146,8 @@ def _process(settings: ProcessSettings, default_storage: str | None) -> Process:
     )
 
 
-def _load(process_id: str, processor_def: Mapping[str, Any]) -> BaseProcessor:
-    try:
-        # A copy: processors keep and change what they are given, and vanilla ones share metadata.
-        processor: BaseProcessor = load_plugin("process", copy.deepcopy(dict(processor_def)))
-    except ConfigurationError:
-        raise
-    except Exception as error:
-        raise ConfigurationError(
-            f"process '{process_id}': cannot load {processor_def.get('name')}: {error!r}"
-        ) from error
-    processor.metadata = copy.deepcopy(processor.metadata)
-    return processor
+def _in_one_language(text: Any) -> Any:
+    """The English or else the first of the translations that pygeoapi allows."""
+    if isinstance(text, Mapping) and text:
+        return text.get("en", next(iter(text.values())))
+    return text

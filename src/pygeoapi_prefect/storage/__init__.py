@@ -3,6 +3,7 @@
 from pygeoapi_prefect.storage.blocks import (
     LOCAL,
     REMOTE,
+    open_folder,
     open_store,
     open_store_by_id,
     read_reference,
@@ -17,6 +18,7 @@ __all__ = [
     "LocalStore",
     "OutsideStore",
     "Store",
+    "open_folder",
     "open_store",
     "open_store_by_id",
     "read_reference",

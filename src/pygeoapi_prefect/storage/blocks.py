@@ -58,6 +58,12 @@ def open_store_by_id(document_id: UUID) -> Store:
     return _cached(str(document_id), lambda client: client.read_block_document(document_id))
 
 
+def open_folder(folder: Path) -> Store:
+    """A folder of this machine as a store, for what needs no block: only this machine reads it."""
+    path = str(folder.expanduser().absolute())
+    return LocalStore(f"{LOCAL}:{path}", UUID(int=0), path, fsspec.filesystem("file"))
+
+
 def read_reference(reference: str) -> str:
     """The text that ``block:<block type slug>/<block name>#<path in the block>`` points to.
 

@@ -49,13 +49,13 @@ class Views:
         self._registry.get(process_id)  # an unknown process is told before a bad body
         body = execute_request.parse(request.get_data(), request.content_type)
         execution = self._jobs.execute(process_id, body, request.headers.getlist("Prefer"))
-        url = links.job_url(self._root, execution.job["jobID"])
-        if execution.reply is None:
-            response = _json(self._job(execution.job), 201)
-            response.headers["Location"] = url
-        else:
+        url = links.job_url(self._root, execution.job_id)
+        if execution.reply is not None:
             response = _reply(execution.reply)
             response.headers.add("Link", links.header(url, "monitor"))
+        else:
+            response = _json(self._job(execution.job or {}), 201)
+            response.headers["Location"] = url
         if execution.applied:
             response.headers["Preference-Applied"] = execution.applied
         return response

@@ -1,0 +1,162 @@
+"""Processes without a deployment: run here, recorded as flow runs that Prefect's UI shows."""
+
+import logging
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+from prefect.flow_engine import run_flow
+from pygeoapi.error import GenericError
+
+from pygeoapi_prefect import storage
+from pygeoapi_prefect.config import ManagerSettings
+from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.engine.client import api
+from pygeoapi_prefect.errors import EngineUnavailable, JobFailedError, StackError
+from pygeoapi_prefect.jobs import records, status
+from pygeoapi_prefect.jobs.submit import Submission, parameters
+from pygeoapi_prefect.process import vanilla
+
+LOGGER = logging.getLogger(__name__)
+OWNER_TAG_PREFIX = "pygeoapi-web:"
+RETRY_SECONDS = 5.0
+
+
+class LocalRunner:
+    """Runs processes in this process, each in the thread of its request."""
+
+    def __init__(self, settings: ManagerSettings) -> None:
+        self._settings = settings
+        self._recorders = ThreadPoolExecutor(thread_name_prefix="recorder")
+        self._flows: dict[str, str] = {}
+
+    def run(self, submission: Submission) -> runs.Run:
+        """Run a process to its end; returns its flow run, final.
+
+        Raises:
+            EngineUnavailable: The run cannot be recorded in Prefect; nothing is kept of it then.
+            StorageUnavailable: The outputs cannot be stored; the job is recorded as failed.
+        """
+        if submission.process.is_vanilla:
+            return self._run_processor(submission)
+        return self._run_flow(submission)
+
+    def store(self, slug: object) -> storage.Store:
+        """The block of that name; without a name, a folder: ``server.manager.output_dir``."""
+        if isinstance(slug, str):
+            return storage.open_store(slug)
+        return storage.open_folder(self._settings.output_dir or Path(tempfile.gettempdir()))
+
+    def _run_processor(self, submission: Submission) -> runs.Run:
+        """Prefect records the start beside the computation, so that only the end takes time."""
+        process = submission.process
+        target = self.store(process.result_storage)
+        recorded = self._recorders.submit(self._record_start, submission)
+        try:
+            generated = vanilla.run(
+                process.new_processor(),
+                submission.job_id,
+                submission.request,
+                process.description["outputs"],
+            )
+            record = vanilla.store(target, submission.job_id, process.id, generated)
+        except Exception as error:
+            expected = isinstance(error, StackError | GenericError)
+            details = None if expected else error
+            LOGGER.warning("job %s failed: %r", submission.job_id, error, exc_info=details)
+            runs.set_state(recorded.result().id, "FAILED", status.failed_message(error))
+        else:
+            data = {records.INLINE: record.model_dump(mode="json", exclude_none=True)}
+            runs.set_state(recorded.result().id, "COMPLETED", "", data=data)
+        return runs.read(recorded.result().id)
+
+    def _record_start(self, submission: Submission) -> runs.Run:
+        process = submission.process
+        if process.id not in self._flows:
+            self._flows[process.id] = runs.flow_id(process.id)
+        return runs.start(
+            self._flows[process.id],
+            name=status.NAME_PREFIX + submission.job_id,
+            parameters=parameters(submission, self._settings, self.store(process.result_storage)),
+            tags=[*submission.tags, OWNER_TAG_PREFIX + owner()],
+            idempotency_key=submission.job_id,
+        )
+
+    def _run_flow(self, submission: Submission) -> runs.Run:
+        """A Prefect-powered process: Prefect's engine runs and records it."""
+        process = submission.process
+        if process.flow is None or process.result_storage is None:
+            raise JobFailedError(f"process '{process.id}' has no result storage")
+        flow = process.flow.with_options(
+            persist_result=True,
+            result_storage=process.result_storage,
+            result_serializer="json",
+        )
+        values = parameters(submission, self._settings, self.store(process.result_storage))
+        with api() as client:
+            flow_run = client.create_flow_run(
+                flow,
+                name=status.NAME_PREFIX + submission.job_id,
+                parameters=values,
+                tags=[*submission.tags, OWNER_TAG_PREFIX + owner()],
+            )
+        run_flow(flow, flow_run=flow_run, parameters=values, return_type="state")
+        return runs.read(str(flow_run.id))
+
+
+def owner() -> str:
+    """This process, told apart from all that were or will be: host, pid and start time."""
+    started = int(psutil.Process().create_time())
+    return f"{socket.gethostname()}/{os.getpid()}/{started}"
+
+
+def end_abandoned() -> int:
+    """End local runs whose web process, of this host, is gone; returns how many there were.
+
+    Raises:
+        EngineUnavailable: Prefect cannot be reached.
+    """
+    running: Mapping[str, Any] = {
+        "tags": {"all_": [status.TAG]},
+        "state": {"type": {"any_": ["RUNNING", "PENDING"]}},
+    }
+    ended = 0
+    for run in runs.iterate(running):
+        owners = [tag for tag in run.tags if tag.startswith(OWNER_TAG_PREFIX)]
+        if owners and _is_gone(owners[0].removeprefix(OWNER_TAG_PREFIX)):
+            LOGGER.warning("job %s: its web process is gone; it is ended", status.job_id(run))
+            runs.set_state(run.id, "CRASHED", "The web process that ran it is gone", force=True)
+            ended += 1
+    return ended
+
+
+def _is_gone(owner_id: str) -> bool:
+    host, pid, started = owner_id.rsplit("/", 2)
+    if host != socket.gethostname():
+        return False  # another host's to tell
+    try:
+        return int(psutil.Process(int(pid)).create_time()) != int(started)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def end_abandoned_soon() -> None:
+    """Do ``end_abandoned`` in the background, as soon as Prefect can be reached."""
+    threading.Thread(target=_until_done, args=(end_abandoned,), daemon=True).start()
+
+
+def _until_done(action: Callable[[], object]) -> None:
+    waiting = threading.Event()
+    while True:
+        try:
+            action()
+        except EngineUnavailable:
+            waiting.wait(RETRY_SECONDS)
+        else:
+            return

@@ -1,0 +1,34 @@
+"""Processors from the configuration."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from pygeoapi.plugin import load_plugin
+from pygeoapi.process.base import BaseProcessor
+
+from pygeoapi_prefect.errors import ConfigurationError
+
+
+def load_processor(process_id: str, processor_def: Mapping[str, Any]) -> BaseProcessor:
+    """A new processor, sharing nothing with others of its class.
+
+    Args:
+        process_id: Key of the resource, for messages.
+        processor_def: The ``processor`` mapping of the resource.
+
+    Raises:
+        ConfigurationError: The class cannot be imported or refuses its configuration.
+    """
+    try:
+        # A copy: processors keep and change what they are given.
+        processor: BaseProcessor = load_plugin("process", copy.deepcopy(dict(processor_def)))
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"process '{process_id}': cannot load {processor_def.get('name')}: {error!r}"
+        ) from error
+    # Vanilla processors share one metadata dictionary, and core changes it.
+    processor.metadata = copy.deepcopy(processor.metadata)
+    return processor

@@ -1,0 +1,162 @@
+"""Unmodified pygeoapi processes: run here, or on a worker through one generic flow."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import Flow, flow
+from pygeoapi.error import GenericError
+from pygeoapi.process.base import BaseProcessor
+from pygeoapi.util import json_serial
+
+from pygeoapi_prefect import storage
+from pygeoapi_prefect.models import reference
+from pygeoapi_prefect.models.processes import (
+    JobStatus,
+    JobStatusInfoInternal,
+    OutputExecutionResultInternal,
+)
+from pygeoapi_prefect.process.loading import load_processor
+
+SUFFIXES = {"application/json": "json", "application/geo+json": "geojson", "text/plain": "txt"}
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One output of a processor, as bytes in its own media type."""
+
+    id: str
+    media_type: str
+    content: bytes
+
+    @property
+    def file_name(self) -> str:
+        """Name of the output's file in the job's folder."""
+        return f"output-{self.id}.{SUFFIXES.get(self.media_type.partition(';')[0], 'bin')}"
+
+
+def run(
+    processor: BaseProcessor, job_id: str, request: Mapping[str, Any], described: Iterable[str]
+) -> list[Generated]:
+    """Execute a processor the way pygeoapi's own managers do.
+
+    Args:
+        processor: A processor of this job alone.
+        job_id: Identifier of the job.
+        request: The execute request, validated.
+        described: Identifiers of the outputs in the process description.
+
+    Raises:
+        Exception: Whatever the processor raises; an error of pygeoapi's with its public message.
+    """
+    processor.set_job_id(job_id)
+    inputs = dict(request.get("inputs", {}))
+    try:
+        if processor.supports_outputs:
+            media_type, value = processor.execute(inputs, outputs=request.get("outputs"))
+        else:
+            media_type, value = processor.execute(inputs)
+    except GenericError as error:
+        # pygeoapi shows clients the user message only; what is in the arguments is for the log.
+        if error.user_msg:
+            error.args = (error.user_msg,)
+        raise
+    return outputs(media_type, value, list(described))
+
+
+def outputs(media_type: str | None, value: object, described: list[str]) -> list[Generated]:
+    """What a processor returned, by output.
+
+    A process with several outputs returns an object with their identifiers as keys; what a process
+    with one output returns is that output, whatever it is.
+    """
+    if value is None:
+        return []
+    if len(described) > 1 and isinstance(value, dict) and value and set(value) <= set(described):
+        return [_generated(key, None, part) for key, part in value.items() if part is not None]
+    return [_generated(described[0] if described else "result", media_type, value)]
+
+
+def _generated(output_id: str, media_type: str | None, value: object) -> Generated:
+    if isinstance(value, bytes | bytearray):
+        return Generated(output_id, media_type or "application/octet-stream", bytes(value))
+    if isinstance(value, str) and not _wants_json(media_type, value):
+        return Generated(output_id, media_type or "text/plain", value.encode())
+    text = json.dumps(value, default=json_serial)
+    return Generated(output_id, media_type or "application/json", text.encode())
+
+
+def _wants_json(media_type: str | None, text: str) -> bool:
+    """Whether a string has yet to become JSON: its type is JSON, but it is no JSON text."""
+    if media_type != "application/json":
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    return False
+
+
+def store(
+    target: storage.Store, job_id: str, process_id: str, generated: Iterable[Generated]
+) -> JobStatusInfoInternal:
+    """Write outputs into the job's folder; returns the record of the job.
+
+    Raises:
+        StorageUnavailable: The store cannot be reached or refuses.
+    """
+    written = {
+        output.id: OutputExecutionResultInternal(
+            location=target.write(f"{job_id}/{output.file_name}", output.content),
+            media_type=output.media_type,
+        )
+        for output in generated
+    }
+    return JobStatusInfoInternal(
+        job_id=job_id,
+        process_id=process_id,
+        status=JobStatus.successful,
+        generated_outputs=written,
+    )
+
+
+@flow(name="pygeoapi-process", persist_result=True)
+def run_processor(
+    job_id: str,
+    result_storage_block: str,
+    process_description: str,
+    execution_request: str,
+    processor: str,
+) -> JobStatusInfoInternal:
+    """Run an unmodified pygeoapi process on a worker.
+
+    Args:
+        job_id: Identifier of the job.
+        result_storage_block: Block for the outputs.
+        process_description: The process description, as JSON text.
+        execution_request: The execute request, as JSON text or a reference to it.
+        processor: The ``processor`` mapping of the resource, as JSON text; set in the deployment.
+    """
+    folder = str(
+        Path.cwd()
+    )  # where Prefect has put the code, if the deployment has a storage block
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    description = json.loads(process_description)
+    if execution_request.startswith(reference.PREFIX):
+        execution_request = storage.read_reference(execution_request)
+    generated = run(
+        load_processor(description["id"], json.loads(processor)),
+        job_id,
+        json.loads(execution_request),
+        description["outputs"],
+    )
+    return store(storage.open_store(result_storage_block), job_id, description["id"], generated)
+
+
+def flow_for(process_id: str) -> Flow[..., Any]:
+    """The generic flow under the name of a process, so that each process has its deployment."""
+    return run_processor.with_options(name=process_id)

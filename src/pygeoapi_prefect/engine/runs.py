@@ -184,12 +184,13 @@ def cancel(run_id: str) -> None:
 
 def set_state(
     run_id: str, state: StateType, message: str, *, data: object = None, force: bool = False
-) -> None:
-    """Propose a state; Prefect may answer with another one, which is not an error here."""
+) -> StateType:
+    """Propose a state; returns the one that the run has then, which may be another."""
     body: dict[str, Any] = {"state": {"type": state, "message": message}, "force": force}
     if data is not None:
         body["state"]["data"] = data
-    _request("POST", f"/flow_runs/{run_id}/set_state", json=body)
+    reply = _request("POST", f"/flow_runs/{run_id}/set_state", json=body)
+    return cast(StateType, reply["state"]["type"]) if reply.get("state") else state
 
 
 def delete(run_id: str) -> None:

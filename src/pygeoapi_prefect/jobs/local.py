@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,17 @@ class LocalRunner:
             expected = isinstance(error, StackError | GenericError)
             details = None if expected else error
             LOGGER.warning("job %s failed: %r", submission.job_id, error, exc_info=details)
-            runs.set_state(recorded.result().id, "FAILED", status.failed_message(error))
-        else:
-            data = {records.INLINE: record.model_dump(mode="json", exclude_none=True)}
-            runs.set_state(recorded.result().id, "COMPLETED", "", data=data)
-        return runs.read(recorded.result().id)
+            return self._end(recorded.result(), "FAILED", status.failed_message(error), None)
+        data = {records.INLINE: record.model_dump(mode="json", exclude_none=True)}
+        return self._end(recorded.result(), "COMPLETED", "", data)
+
+    @staticmethod
+    def _end(run: runs.Run, state: runs.StateType, message: str, data: Any) -> runs.Run:
+        """Record the end; what the run is then need not be read again."""
+        reached = runs.set_state(run.id, state, message, data=data)
+        if reached == "CANCELLING":  # dismissed meanwhile, and nobody else ends it
+            reached = runs.set_state(run.id, "CANCELLED", "Dismissed by a client", force=True)
+        return replace(run, state_type=reached, state_message=message, state_data=data)
 
     def _record_start(self, submission: Submission) -> runs.Run:
         process = submission.process

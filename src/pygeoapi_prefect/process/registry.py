@@ -65,7 +65,10 @@ class Process:
         declared["keywords"] = list(_in_one_language(declared.get("keywords", [])))
         declared.setdefault("inputs", {})
         declared.setdefault("outputs", {})
-        declared.setdefault("outputTransmission", ["value"])
+        declared["outputTransmission"] = [
+            "value",
+            "reference",
+        ]  # delivery is ours, not the process's
         declared["jobControlOptions"] = self.job_control_options
         return declared
 

@@ -14,6 +14,7 @@ from typing import Any
 from flask import Flask
 
 from pygeoapi_prefect.errors import ConfigurationError
+from pygeoapi_prefect.jobs import local
 from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.web import health, problem
 from pygeoapi_prefect.web.views import Views
@@ -73,6 +74,7 @@ def create_app() -> Flask:
     app.add_url_rule("/healthz", "healthz", health.healthz)
     app.add_url_rule("/readyz", "readyz", health.readiness(blocks))
     problem.register(app)
+    local.end_abandoned_soon()
     return app
 
 

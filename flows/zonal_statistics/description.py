@@ -103,9 +103,9 @@ DESCRIPTION: dict[str, Any] = {
     "version": "1.0.0",
     "title": "Zonal statistics",
     "description": (
-        "Count, least, greatest and mean value, standard deviation and percentiles of the cells of "
-        "a raster that each zone covers. A cell that a zone covers in part counts with that part of "
-        "its area in the raster's CRS; cells without data do not count. A zone without data has the "
+        "Count, minimum, maximum, mean, standard deviation and percentiles of the raster cells "
+        "that each zone covers. A cell that a zone covers in part counts with that part of its "
+        "area in the raster's CRS; cells without data do not count. A zone without data has the "
         "count 0 and no other statistics. Zones are projected into the raster's CRS for the "
         "computation and given back unchanged."
     ),

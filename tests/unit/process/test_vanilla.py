@@ -1,4 +1,4 @@
-"""Unmodified pygeoapi processors: called as core calls them, whatever they return becomes outputs."""
+"""Unmodified pygeoapi processors: called as core calls them; what they return becomes outputs."""
 
 import json
 from pathlib import Path

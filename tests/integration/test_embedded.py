@@ -41,13 +41,20 @@ class Attached:
         return self.output.read_text()
 
     def has(self, name: str) -> bool:
-        """Whether the process of that name has been started."""
+        """Whether it has started the process of that name."""
         record = Record.read(self.state)
-        return record is not None and name in record.processes
+        return (
+            record is not None
+            and record.supervisor.pid == self.process.pid
+            and name in record.processes
+        )
 
     def is_ready(self) -> bool:
+        """Whether all is ready, or it has ended."""
         record = Record.read(self.state)
-        return self.process.poll() is not None or (record is not None and record.ready)
+        return self.process.poll() is not None or (
+            record is not None and record.supervisor.pid == self.process.pid and record.ready
+        )
 
     def ends(self, timeout: float = STOP_SECONDS) -> int:
         """The exit code, once there is one."""
@@ -205,7 +212,7 @@ def test_a_stack_beside_another_dies_with_its_worker_and_keeps_its_data(
 
     assert supervisor.ends() == 1
     assert "worker ended with signal SIGKILL" in supervisor.said()
-    assert "Beginning flow run" in supervisor.said()  # the end of the worker's log
+    assert "submitting flow run" in supervisor.said()  # the end of the worker's log
     assert marked(str(state)) == []  # not even the job, which has a session of its own
     beside.close()
 

@@ -139,7 +139,7 @@ def _settings(manager_def: dict[str, Any]) -> Settings:
 def _core_job(info: dict[str, Any]) -> dict[str, Any]:
     job = {**ABSENT, **info, "identifier": info["jobID"], "process_id": info["processID"]}
     job["started"] = info.get("started") or info["created"]
-    job["mimetype"] = None
+    job["mimetype"] = "application/json"  # only links have it
     return job
 
 

@@ -44,9 +44,13 @@ class LocalRunner:
             EngineUnavailable: The run cannot be recorded in Prefect; nothing is kept of it then.
             StorageUnavailable: The outputs cannot be stored; the job is recorded as failed.
         """
-        if submission.process.is_vanilla:
-            return self._run_processor(submission)
-        return self._run_flow(submission)
+        runner = self._run_processor if submission.process.is_vanilla else self._run_flow
+        try:
+            return runner(submission)
+        except EngineUnavailable:
+            # The client is told to try again; what Prefect may have of this attempt is to end.
+            in_background(lambda: end_unrecorded(submission.job_id))
+            raise
 
     def store(self, slug: object) -> storage.Store:
         """The block of that name; without a name, a folder: ``server.manager.output_dir``."""
@@ -153,9 +157,21 @@ def _is_gone(owner_id: str) -> bool:
         return True
 
 
-def end_abandoned_soon() -> None:
-    """Do ``end_abandoned`` in the background, as soon as Prefect can be reached."""
-    threading.Thread(target=_until_done, args=(end_abandoned,), daemon=True).start()
+def end_unrecorded(job_id: str) -> None:
+    """End the run of a job whose end could not be recorded, if there is one.
+
+    Raises:
+        EngineUnavailable: Prefect cannot be reached.
+    """
+    run = runs.find(status.NAME_PREFIX + job_id)
+    if run is not None and not run.is_final:
+        LOGGER.warning("job %s: its end could not be recorded; it is ended as crashed", job_id)
+        runs.set_state(run.id, "CRASHED", "Prefect was not available at the end", force=True)
+
+
+def in_background(action: Callable[[], object]) -> None:
+    """Do something in a thread of its own, as soon as Prefect can be reached."""
+    threading.Thread(target=_until_done, args=(action,), daemon=True).start()
 
 
 def _until_done(action: Callable[[], object]) -> None:

@@ -74,7 +74,7 @@ def create_app() -> Flask:
     app.add_url_rule("/healthz", "healthz", health.healthz)
     app.add_url_rule("/readyz", "readyz", health.readiness(blocks))
     problem.register(app)
-    local.end_abandoned_soon()
+    local.in_background(local.end_abandoned)
     return app
 
 

@@ -1,0 +1,107 @@
+"""Unmodified pygeoapi processes of every kind: what they take, return and raise."""
+
+import time
+from typing import Any
+
+from pygeoapi.process.base import (
+    BaseProcessor,
+    JobError,
+    ProcessorExecuteError,
+    ProcessorGenericError,
+)
+
+STRING = {"schema": {"type": "string"}, "minOccurs": 0}
+VALUES: dict[str, tuple[str | None, Any]] = {
+    "text": ("text/plain", "Hello"),
+    "bytes": ("image/png", b"\x89PNG\r\n"),
+    "object": ("application/json", {"a": "<b>"}),
+    "list": ("application/json", [1, "two"]),
+    "number": ("application/json", 3.5),
+    "none": ("application/json", None),
+    "untyped": (None, "Hello"),
+}
+
+
+class Unprocessable(ProcessorExecuteError):  # type: ignore[misc]
+    """An error with a status and code of its own."""
+
+    http_status_code = 422
+    ogc_exception_code = "UnreadableInput"
+
+
+ERRORS: dict[str, Exception] = {
+    "execute": ProcessorExecuteError("only for the log", user_msg="cannot be executed"),
+    "own": Unprocessable("only for the log", user_msg="cannot be read"),
+    "generic": ProcessorGenericError("a generic fault"),
+    "job": JobError("secret of the job"),
+    "unexpected": ValueError("secret of the server"),
+}
+
+
+def metadata(*outputs: str) -> dict[str, Any]:
+    return {
+        "version": "1.0.0",
+        "title": {"en": "A kind of process", "fr": "Une sorte de processus"},
+        "description": "For tests",
+        "jobControlOptions": ["sync-execute", "async-execute"],
+        "keywords": [],
+        "links": [],
+        "inputs": {
+            "kind": STRING,
+            "name": STRING,
+            "seconds": {"schema": {"type": "number"}, "minOccurs": 0},
+        },
+        "outputs": {name: {"schema": {"type": "string"}} for name in outputs},
+    }
+
+
+SHARED = metadata("result")
+
+
+class ValueProcessor(BaseProcessor):  # type: ignore[misc]
+    """Returns one value of the kind that is asked for."""
+
+    def __init__(self, processor_def: dict[str, Any]) -> None:
+        super().__init__(processor_def, SHARED)
+
+    def execute(self, data: dict[str, Any]) -> tuple[str | None, Any]:
+        return VALUES[data.get("kind", "text")]
+
+
+class SeveralProcessor(BaseProcessor):  # type: ignore[misc]
+    """Takes the requested outputs and its job id; returns several outputs."""
+
+    def __init__(self, processor_def: dict[str, Any]) -> None:
+        super().__init__(processor_def, metadata("job", "wanted"))
+        self.supports_outputs = True
+        self.job_id = ""
+
+    def set_job_id(self, job_id: str) -> None:
+        self.job_id = job_id
+
+    def execute(self, data: dict[str, Any], outputs: Any = None) -> tuple[str, Any]:
+        return "application/json", {"job": self.job_id, "wanted": sorted(outputs or {})}
+
+
+class NameProcessor(BaseProcessor):  # type: ignore[misc]
+    """Keeps its input on itself for a while, as careless processes do."""
+
+    def __init__(self, processor_def: dict[str, Any]) -> None:
+        super().__init__(processor_def, SHARED)
+        self.resource = str(processor_def.get("resource"))
+        self.seen = ""
+
+    def execute(self, data: dict[str, Any]) -> tuple[str, Any]:
+        self.seen = data["name"]
+        time.sleep(float(data.get("seconds", 0)))
+        return "application/json", {"resource": self.resource, "name": self.seen}
+
+
+class RaisingProcessor(BaseProcessor):  # type: ignore[misc]
+    """Raises the error that is asked for."""
+
+    def __init__(self, processor_def: dict[str, Any]) -> None:
+        super().__init__(processor_def, SHARED)
+
+    def execute(self, data: dict[str, Any]) -> tuple[str, Any]:
+        raise ERRORS[data["kind"]]

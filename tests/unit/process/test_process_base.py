@@ -179,11 +179,10 @@ def test_description_may_be_a_property() -> None:
     assert DescribedByProperty({"name": "mine"}).metadata["title"] == "mine"
 
 
-def test_execute_says_what_is_wrong() -> None:
-    processor = AdderProcessor({"name": "x"})
-    for call in (lambda: processor.execute({}), lambda: processor.execute({}, outputs={})):
-        with pytest.raises(RuntimeError, match=r"PrefectManager; is another process manager"):
-            call()
+@pytest.mark.parametrize("arguments", [{}, {"outputs": {}}, {"job_id": "1"}])
+def test_execute_says_what_is_wrong(arguments: dict[str, Any]) -> None:
+    with pytest.raises(RuntimeError, match=r"PrefectManager; is another process manager"):
+        AdderProcessor({"name": "x"}).execute({}, **arguments)
 
 
 def test_two_processors_of_a_class_share_no_settings() -> None:

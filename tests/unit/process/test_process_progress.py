@@ -63,7 +63,7 @@ def test_first_report_is_due_and_the_next_within_a_second_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     run = uuid4()
     assert progress._is_due(run, final=False)
     now[0] += 0.5
@@ -84,7 +84,7 @@ def test_runs_do_not_hold_each_other_back() -> None:
 
 def test_old_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     for number in range(50):
         progress._is_due(UUID(int=number), final=False)
         now[0] += 0.25

@@ -13,8 +13,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-import s3_server
-from prefect_api import use_prefect
 
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.errors import (
@@ -25,6 +23,8 @@ from pygeoapi_prefect.errors import (
     StorageUnavailable,
 )
 from pygeoapi_prefect.storage import OutsideStore, Store
+from support import s3_server
+from support.prefect_api import use_prefect
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,6 +12,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
+from pygeoapi_prefect.config import PrefectDeployment
 from pygeoapi_prefect.deploy.package import collect, installed
 from pygeoapi_prefect.deploy.upload import prune, upload
 from pygeoapi_prefect.engine.client import api
@@ -19,6 +20,7 @@ from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError
 from pygeoapi_prefect.process.registry import Process, Registry
 from pygeoapi_prefect.storage import LOCAL, Store, open_store
 
+BANNED = frozenset("/%&<>")  # in names, by Prefect
 POOL_TYPE = "process"
 PAGE = 200
 # Set explicitly, Prefect's own process worker starts one interpreter for a run instead of two.
@@ -68,6 +70,7 @@ class _Code:
     version: str
     store: Store | None = None
     path: str | None = None
+    uploaded: bool = False
 
 
 def deploy(process: Process) -> Deployed:
@@ -89,7 +92,7 @@ def deploy(process: Process) -> Deployed:
             f"process '{process.id}' has no processor.prefect.deployment in the configuration: "
             "it needs at least the keys name and queue"
         )
-    name = f"{flow.name}/{target.name}"
+    name = _full_name(flow, target)
     result_block = _result_block(process)
     code = _provide_code(process, flow)
     ensure_queue(target.work_pool, target.queue)
@@ -107,7 +110,7 @@ def deploy(process: Process) -> Deployed:
         "enforce_parameter_schema": False,
         "job_variables": {"command": COMMAND, "env": result_environment(result_block)},
     }
-    changed = _apply(flow, target.name, wanted)
+    changed = _apply(flow, name, wanted) or code.uploaded
     if changed and code.store is not None:
         prune(code.store, _sub_path(process), _paths_in_use(code.store))
     return Deployed(name=name, version=code.version, changed=changed, path=code.path)
@@ -157,7 +160,7 @@ def _row(process: Process) -> DeploymentRow:
     flow, target = process.flow, process.deployment
     if flow is None or target is None:
         return DeploymentRow(process.id, result_storage=process.result_storage)
-    name = f"{flow.name}/{target.name}"
+    name = _full_name(flow, target)
     existing = _read(name)
     return DeploymentRow(
         process.id,
@@ -167,6 +170,14 @@ def _row(process: Process) -> DeploymentRow:
         storage_block=target.storage_block,
         result_storage=process.result_storage,
     )
+
+
+def _full_name(flow: Flow[..., Any], target: PrefectDeployment) -> str:
+    if set(target.name) & BANNED or not target.name:
+        raise ConfigurationError(
+            f"the deployment name {target.name!r} is empty or has one of {' '.join(sorted(BANNED))}"
+        )
+    return f"{flow.name}/{target.name}"
 
 
 def _result_block(process: Process) -> str:
@@ -187,8 +198,8 @@ def _provide_code(process: Process, flow: Flow[..., Any]) -> _Code:
         return _Code(*installed(flow))
     package = collect(flow, process.processor_class, target.ignore_file)
     store = _require_block(target.storage_block, "its code")
-    path = upload(package, store, _sub_path(process))
-    return _Code(package.entrypoint, package.version, store, path)
+    path, uploaded = upload(package, store, _sub_path(process))
+    return _Code(package.entrypoint, package.version, store, path, uploaded)
 
 
 def _sub_path(process: Process) -> str:
@@ -210,19 +221,19 @@ def _require_block(slug: str, purpose: str) -> Store:
 
 def _apply(flow: Flow[..., Any], name: str, wanted: Mapping[str, Any]) -> bool:
     """Create or update a deployment; False if it is just so."""
-    existing = _read(f"{flow.name}/{name}")
+    existing = _read(name)
     if existing is not None and all(getattr(existing, key) == wanted[key] for key in wanted):
         return False
     try:
         with api() as client:
             if existing is None:
-                client.create_deployment(client.create_flow(flow), name, **wanted)
+                client.create_deployment(client.create_flow(flow), name.partition("/")[2], **wanted)
             else:
                 # Not create_deployment, which would remove the schedules.
                 client.update_deployment(existing.id, DeploymentUpdate(**wanted))
     except httpx.HTTPStatusError as error:
         raise ConfigurationError(
-            f"Prefect refuses the deployment '{flow.name}/{name}': {error.response.text}"
+            f"Prefect refuses the deployment '{name}': {error.response.text}"
         ) from error
     return True
 

@@ -16,8 +16,11 @@ KEEP = 3
 VERSION = re.compile("[0-9a-f]{16}")
 
 
-def upload(package: Package, store: Store, sub_path: str) -> str:
-    """Put a package into a store, unless it is there; returns its folder in the store.
+def upload(package: Package, store: Store, sub_path: str) -> tuple[str, bool]:
+    """Put a package into a store, unless it is there.
+
+    Returns:
+        Its folder in the store, and whether anything was uploaded.
 
     Raises:
         ConfigurationError: The sub path leaves the store.
@@ -26,13 +29,13 @@ def upload(package: Package, store: Store, sub_path: str) -> str:
     folder = f"{sub_path.strip('/')}/{package.version}"
     try:
         if store.exists(f"{folder}/{MARKER}"):
-            return folder
+            return folder, False
         for path, content in package.files.items():
             store.write(f"{folder}/{path}", content)
     except OutsideStore as error:
         raise ConfigurationError(f"storage_sub_path: {error}") from error
     store.write(f"{folder}/{MARKER}", datetime.now(UTC).isoformat().encode())
-    return folder
+    return folder, True
 
 
 def prune(store: Store, sub_path: str, in_use: Collection[str]) -> list[str]:

@@ -23,30 +23,31 @@ def package(text: str) -> Package:
 
 def test_a_package_is_uploaded_under_its_version(store: LocalStore) -> None:
     code = package("a")
-    folder = upload(code, store, "my/process/")
+    folder, uploaded = upload(code, store, "my/process/")
+    assert uploaded
     assert folder == f"my/process/{code.version}"
     assert store.read(f"{folder}/pkg/flow.py") == b"a"
     assert store.read(f"{folder}/pkg/sub/data") == b"1"
 
 
 def test_what_is_there_is_not_uploaded_again(store: LocalStore) -> None:
-    folder = upload(package("a"), store, "p")
+    folder, _ = upload(package("a"), store, "p")
     file = Path(store.resolve(f"{folder}/pkg/flow.py"))
     before = file.stat().st_mtime_ns
-    assert upload(package("a"), store, "p") == folder
+    assert upload(package("a"), store, "p") == (folder, False)
     assert file.stat().st_mtime_ns == before
 
 
 def test_an_interrupted_upload_is_repeated(store: LocalStore) -> None:
-    folder = upload(package("a"), store, "p")
+    folder, _ = upload(package("a"), store, "p")
     Path(store.resolve(f"{folder}/{MARKER}")).unlink()
     Path(store.resolve(f"{folder}/pkg/sub/data")).unlink()
-    upload(package("a"), store, "p")
+    assert upload(package("a"), store, "p") == (folder, True)
     assert store.read(f"{folder}/pkg/sub/data") == b"1"
 
 
 def test_the_newest_three_and_those_in_use_are_kept(store: LocalStore) -> None:
-    first, second, *newest = [upload(package(str(number)), store, "p") for number in range(5)]
+    first, second, *newest = [upload(package(str(number)), store, "p")[0] for number in range(5)]
     assert prune(store, "p", {first}) == [second]
     assert {f"p/{name}" for name in store.list_folders("p")} == {first, *newest}
     assert prune(store, "p", {first}) == []

@@ -7,10 +7,10 @@ import pytest
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun
 
-from prefect_api import use_prefect
 from pygeoapi_prefect.engine.client import api
 from pygeoapi_prefect.process import progress
 from pygeoapi_prefect.process.progress import report_progress
+from support.prefect_api import use_prefect
 from support.stack import RunningStack
 
 

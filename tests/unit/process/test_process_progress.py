@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from prefect_api import use_prefect
 from pygeoapi_prefect.process import progress
 from pygeoapi_prefect.process.progress import report_progress
+from support.prefect_api import use_prefect
 
 
 @pytest.fixture(autouse=True)

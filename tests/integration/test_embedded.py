@@ -76,12 +76,13 @@ def state(tmp_path: Path) -> Iterator[Path]:
 def start(state: Path) -> Iterator[Callable[..., Attached]]:
     """Starts a supervisor in that folder; what still runs after the test is stopped."""
     started: list[Attached] = []
+    chosen = options(state / "config.yml")
 
     def start(*extra: str) -> Attached:
         output = state / f"output-{len(started)}.txt"
         with output.open("wb") as file:
             process = subprocess.Popen(
-                [*command("start", state, *options(state / "config.yml"), *extra)],
+                command("start", state, *chosen, *extra),
                 cwd=REPOSITORY,
                 env=environment(),
                 stdin=subprocess.DEVNULL,

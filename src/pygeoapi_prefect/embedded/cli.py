@@ -5,10 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -17,11 +14,12 @@ from pygeoapi_prefect.embedded.example import run_example
 from pygeoapi_prefect.embedded.layout import Layout
 from pygeoapi_prefect.embedded.processes import end, tail
 from pygeoapi_prefect.embedded.record import Record, locked
+from pygeoapi_prefect.embedded.signals import Stopped, raise_when_stopped
 from pygeoapi_prefect.embedded.stack import STOP_SECONDS, Stack, clean_up
 
 DETACH_SECONDS = 180.0
+POLL_SECONDS = 0.1
 SUPERVISOR_STOP_SECONDS = 5 * STOP_SECONDS
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 state_option = click.option(
     "--state",
@@ -30,10 +28,6 @@ state_option = click.option(
     type=click.Path(file_okay=False, path_type=Path, resolve_path=True),
     help="Folder of all data, logs and records.",
 )
-
-
-class Stopped(BaseException):
-    """A signal asked this process to stop; not an Exception, so that nothing swallows it."""
 
 
 @click.group()
@@ -113,12 +107,11 @@ def run(layout: Layout, *, once: bool) -> None:
     Raises:
         EmbeddedError: It is running already, a port is in use, or a child failed.
     """
-    with locked(layout.state), signals_stop():
-        refuse_used_ports(layout)
-        if left := clean_up(layout):
-            click.echo(f"Ended {left} processes that an earlier stack left in {layout.state}")
-        click.echo(f"Starting the stack in {layout.state}")
-        try:
+    raise_when_stopped()
+    try:
+        with locked(layout.state):
+            make_way(layout)
+            click.echo(f"Starting the stack in {layout.state}")
             with Stack(layout, click.echo) as stack:
                 stack.start()
                 click.echo(describe(layout))
@@ -127,8 +120,8 @@ def run(layout: Layout, *, once: bool) -> None:
                 else:
                     click.echo("Stop       Ctrl-C or scripts/stop")
                     stack.watch()
-        except Stopped:
-            click.echo("Stopped")
+    except Stopped:
+        click.echo("Stopped")
 
 
 def start_detached(layout: Layout) -> None:
@@ -138,7 +131,7 @@ def start_detached(layout: Layout) -> None:
         EmbeddedError: It is running already, a port is in use, or it did not become ready.
     """
     with locked(layout.state):
-        refuse_used_ports(layout)
+        make_way(layout)
         layout.make_folders()
     log = layout.logs / "supervisor.log"
     command = [sys.executable, "-m", "pygeoapi_prefect.embedded", "start", *arguments(layout)]
@@ -150,14 +143,11 @@ def start_detached(layout: Layout) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    deadline = time.monotonic() + DETACH_SECONDS
-    while not _is_ready(layout, supervisor.pid):
-        if supervisor.poll() is not None:
-            raise EmbeddedError(f"The stack did not start:\n{tail(log)}")
-        if time.monotonic() > deadline:
-            supervisor.terminate()
-            raise EmbeddedError(f"The stack is not ready in time:\n{tail(log)}")
-        time.sleep(0.1)
+    try:
+        _wait_until_ready(layout, supervisor, log)
+    except BaseException:  # Ctrl-C too
+        supervisor.terminate()
+        raise
     click.echo(describe(layout))
     click.echo("Stop       scripts/stop")
 
@@ -174,6 +164,17 @@ def arguments(layout: Layout) -> list[str]:
 def describe(layout: Layout) -> str:
     """The addresses of a running stack."""
     return f"pygeoapi   {layout.url}\nPrefect UI {layout.prefect_url}\nLogs       {layout.logs}"
+
+
+def make_way(layout: Layout) -> None:
+    """End what an earlier stack left in the same folder, then check the ports.
+
+    Raises:
+        EmbeddedError: A port is in use.
+    """
+    if left := clean_up(layout):
+        click.echo(f"Ended {left} processes that an earlier stack left in {layout.state}")
+    refuse_used_ports(layout)
 
 
 def refuse_used_ports(layout: Layout) -> None:
@@ -201,22 +202,14 @@ def is_free(port: int) -> bool:
     return True
 
 
-@contextmanager
-def signals_stop() -> Iterator[None]:
-    """Turn the first signal into ``Stopped`` in the main thread, and ignore later ones.
-
-    A handler also undoes an ignored SIGINT, which a shell gives to background commands and which
-    a Prefect worker could not be stopped under.
-    """
-
-    def handle(_signal: int, _frame: FrameType | None) -> None:
-        for name in STOP_SIGNALS:
-            signal.signal(name, signal.SIG_IGN)
-        raise Stopped
-
-    for name in STOP_SIGNALS:
-        signal.signal(name, handle)
-    yield
+def _wait_until_ready(layout: Layout, supervisor: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + DETACH_SECONDS
+    while not _is_ready(layout, supervisor.pid):
+        if supervisor.poll() is not None:
+            raise EmbeddedError(f"The stack did not start:\n{tail(log)}")
+        if time.monotonic() > deadline:
+            raise EmbeddedError(f"The stack is not ready in time:\n{tail(log)}")
+        time.sleep(POLL_SECONDS)
 
 
 def _is_ready(layout: Layout, supervisor: int) -> bool:

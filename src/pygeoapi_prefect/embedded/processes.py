@@ -125,24 +125,16 @@ def _carries(process: psutil.Process, mark: str) -> bool:
         return False
 
 
-def descendants(identity: Identity) -> list[psutil.Process]:
-    """All processes that a process has started, directly or not."""
-    process = identity.find()
-    try:
-        return process.children(recursive=True) if process else []
-    except psutil.NoSuchProcess:
-        return []
-
-
-def family(identities: Iterable[Identity], mark: str) -> list[psutil.Process]:
-    """What still runs of the recorded processes, their descendants and those with the mark."""
-    found: dict[int, psutil.Process] = {}
+def family(identities: Iterable[Identity]) -> list[psutil.Process]:
+    """What still runs of these processes and of all that they have started."""
+    found = []
     for identity in identities:
         process = identity.find()
-        if process is not None and process.pid != os.getpid():
-            found |= {p.pid: p for p in [process, *descendants(identity)]}
-    found |= {process.pid: process for process in marked(mark)}
-    return list(found.values())
+        try:
+            found += [process, *process.children(recursive=True)] if process else []
+        except psutil.NoSuchProcess:  # ended meanwhile
+            continue
+    return found
 
 
 def end(processes: Sequence[psutil.Process], signal_: signal.Signals, grace: float) -> None:

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import httpx
 
-from pygeoapi_prefect.embedded import postgres, services
+from pygeoapi_prefect.embedded import postgres, services, signals
 from pygeoapi_prefect.embedded.errors import ChildDied, NotReady
 from pygeoapi_prefect.embedded.layout import POOL, Layout
 from pygeoapi_prefect.embedded.processes import (
     Child,
     Identity,
-    descendants,
     end,
     end_children,
     family,
+    marked,
     spawn,
     tail,
 )
@@ -102,13 +102,16 @@ class Stack:
 
     def stop(self) -> None:
         """End every process: what uses the server before the server, the database last."""
+        signals.ignore()
         self._http.close()
-        first = [c for c in self._children.values() if c.name not in LAST_TO_STOP]
-        jobs = [process for child in first for process in descendants(child.identity)]
-        end_children(first, STOP_SECONDS)
-        end(jobs, signal.SIGTERM, STOP_SECONDS)  # a job has a session of its own: it may live on
-        for name in LAST_TO_STOP:
-            end_children([c for c in self._children.values() if c.name == name], STOP_SECONDS)
+        last = [self._children[name] for name in LAST_TO_STOP if name in self._children]
+        end_children([c for c in self._children.values() if c not in last], STOP_SECONDS)
+        # A job has a session of its own and may outlive its worker; it still reports its end.
+        spared = {p.pid for c in last for p in family([c.identity])}
+        jobs = [p for p in marked(str(self.layout.state)) if p.pid not in spared]
+        end(jobs, signal.SIGTERM, STOP_SECONDS)
+        for child in last:
+            end_children([child], STOP_SECONDS)
         clean_up(self.layout)
 
     def _spawn(
@@ -176,7 +179,9 @@ def clean_up(layout: Layout) -> int:
         The number of processes that were still there.
     """
     record = Record.read(layout.state)
-    left = family(record.identities() if record else [], str(layout.state))
+    recorded = family(record.identities() if record else [])
+    found = {p.pid: p for p in [*recorded, *marked(str(layout.state))]}
+    left = [p for pid, p in found.items() if pid != os.getpid()]
     end(left, signal.SIGTERM, STOP_SECONDS)
     shutil.rmtree(layout.socket_dir, ignore_errors=True)
     forget(layout.state)

@@ -1,12 +1,14 @@
 """The computation: statistics of the cells that each polygon covers."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import shapely
 from exactextract import Operation, exact_extract
 from exactextract.feature import FeatureSource, JSONFeature
+from numpy.typing import NDArray
 from rasterio.errors import RasterioIOError
 from shapely.geometry.base import BaseGeometry
 
@@ -46,27 +48,30 @@ def statistics_of(
         percentiles: Numbers from 0 to 100.
 
     Returns:
-        For each polygon the statistics, then ``percentile_<number>``. ``count`` is the number of
-        cells, a cell that is covered by half counting 0.5; ``std`` is that of the population. A
-        polygon without data has the count 0 and None for all else.
+        For each polygon the statistics, then ``percentile_<number>``: the least cell value that is
+        not exceeded in so many percent of the covered area. ``count`` is the number of cells, a cell
+        that is covered by half counting 0.5; ``std`` is that of the population. A polygon without
+        data has the count 0 and None for all else.
 
     Raises:
         InvalidJobParameterError: The raster's file is damaged.
     """
-    quantiles = {f"q{i}": name for i, name in enumerate(map(percentile_name, percentiles))}
-    operations = [Operation(STATISTICS[name], name, band) for name in {"count", *statistics}]
-    operations += [
-        Operation("quantile", key, band, options={"q": percentile / 100})
-        for key, percentile in zip(quantiles, percentiles, strict=True)
-    ]
+    names = {"count", *(STATISTICS[name] for name in statistics)}
+    if percentiles:
+        names |= {"unique", "frac"}
+    operations = [Operation(name, name, band) for name in names]
+    full = [polygon for polygon in polygons if not polygon.is_empty]
     try:
-        found = exact_extract(
-            band, _Polygons(polygons), operations, max_cells_in_memory=CELLS_IN_MEMORY
+        features = exact_extract(
+            band, _Polygons(full), operations, max_cells_in_memory=CELLS_IN_MEMORY
         )
     except RasterioIOError as error:
         raise InvalidJobParameterError("input 'raster': its cells cannot be read") from error
-    wanted = [*statistics, *quantiles]
-    return [_named(feature["properties"], wanted, quantiles) for feature in found]
+    found = (feature["properties"] for feature in features)
+    return [
+        _selected({"count": 0.0} if polygon.is_empty else next(found), statistics, percentiles)
+        for polygon in polygons
+    ]
 
 
 def percentile_name(percentile: float) -> str:
@@ -74,15 +79,29 @@ def percentile_name(percentile: float) -> str:
     return f"percentile_{percentile:.10g}"
 
 
-def _named(found: dict[str, Any], wanted: Sequence[str], quantiles: dict[str, str]) -> Statistics:
-    # exactextract adds "_<quantile>", cut to whole percents, to the name of a quantile.
-    plain = {key.partition("_")[0]: value for key, value in found.items()}
-    empty = plain["count"] == 0
-    values = {key: None if empty and key != "count" else plain[key] for key in wanted}
+def _selected(
+    found: Mapping[str, Any], statistics: Sequence[str], percentiles: Sequence[float]
+) -> Statistics:
+    """What was asked for, in its order, of what exactextract has found in one polygon."""
+    names = [*statistics, *map(percentile_name, percentiles)]
+    if found["count"] == 0:
+        return {name: 0.0 if name == "count" else None for name in names}
+    values = [found[STATISTICS[name]] for name in statistics]
+    if percentiles:
+        values += _percentiles(found["unique"], found["frac"], percentiles)
     return {
-        quantiles.get(key, key): value if value is not None and math.isfinite(value) else None
-        for key, value in values.items()
+        name: value if math.isfinite(value) else None
+        for name, value in zip(names, values, strict=True)
     }
+
+
+def _percentiles(
+    cells: NDArray[np.float64], weights: NDArray[np.float64], percentiles: Sequence[float]
+) -> list[float]:
+    # exactextract's own quantiles interpolate between different values as if each occurred once: in
+    # a raster of whole numbers they can be off by one.
+    found = np.percentile(cells, percentiles, weights=weights, method="inverted_cdf")
+    return [float(value) for value in found]
 
 
 class _Polygon(JSONFeature):  # type: ignore[misc]  # exactextract is untyped

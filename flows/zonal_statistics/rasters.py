@@ -1,7 +1,6 @@
 """The raster of a job: a shipped sample, bytes in the request or a file behind a URL."""
 
 import base64
-import binascii
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,7 +103,7 @@ def _file(value: str | Link, folder: Path) -> Path:
         return path
     try:
         path.write_bytes(base64.b64decode("".join(value.split()), validate=True))
-    except (binascii.Error, ValueError) as error:
+    except (AttributeError, ValueError) as error:  # not text, or not base64
         raise InvalidJobParameterError(
             f"input 'raster': neither base64 nor the name of a sample ({', '.join(SAMPLES)})"
         ) from error

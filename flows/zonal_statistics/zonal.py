@@ -49,7 +49,7 @@ def statistics_of(
 
     Returns:
         For each polygon the statistics, then ``percentile_<number>``: the least cell value that is
-        not exceeded in so many percent of the covered area. ``count`` is the number of cells, a cell
+        not exceeded in so many percent of the covered area. ``count`` is the number of cells, one
         that is covered by half counting 0.5; ``std`` is that of the population. A polygon without
         data has the count 0 and None for all else.
 

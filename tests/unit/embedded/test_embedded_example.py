@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -7,7 +8,7 @@ from pygeoapi_prefect.embedded import example
 from pygeoapi_prefect.embedded.errors import EmbeddedError
 
 
-def client(*statuses: dict[str, object]) -> httpx.Client:
+def client(*statuses: Mapping[str, object]) -> httpx.Client:
     replies = iter(statuses)
     return httpx.Client(
         base_url="http://test",

@@ -106,6 +106,7 @@ def _as_user() -> list[str]:
         "--clear-groups",
         "--inh-caps=+dac_override",
         "--ambient-caps=+dac_override",
+        "--securebits=+no_setuid_fixup",  # access(2) would disregard the capability
         "--",
     ]
 

@@ -1,7 +1,6 @@
 """The process ``zonal-statistics`` and its flow."""
 
 from collections.abc import Callable
-from itertools import batched
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,8 +23,6 @@ from zonal_statistics.rasters import Band, open_raster
 from zonal_statistics.writing import as_csv, as_geojson
 from zonal_statistics.zonal import DEFAULT_STATISTICS, Statistics, statistics_of
 from zonal_statistics.zones import Zones, read_zones
-
-ZONES_IN_A_BATCH = 16
 
 
 @flow(persist_result=True)
@@ -94,16 +91,14 @@ def compute(request: ExecuteRequest, folder: Path) -> tuple[Zones, list[Statisti
     with open_raster(raster, folder) as dataset:
         band = Band(dataset, input_value(request, "band", default=1))
         project = Projection(zones.crs, dataset.crs.to_wkt(), band.extent())
+        statistics = input_value(request, "statistics", default=DEFAULT_STATISTICS)
+        percentiles = input_value(request, "percentiles", default=())
         results: list[Statistics] = []
-        for batch in batched(zip(zones.names, zones.geometries, strict=True), ZONES_IN_A_BATCH):
+        for name, geometry in zip(zones.names, zones.geometries, strict=True):
             done, total = len(results), len(zones.names)
             report_progress(5 + 90 * done / total, f"{done} of {total} zones")
-            results += statistics_of(
-                band,
-                [project(name, geometry) for name, geometry in batch],
-                input_value(request, "statistics", default=DEFAULT_STATISTICS),
-                input_value(request, "percentiles", default=()),
-            )
+            polygon = project(name, geometry)
+            results.append(statistics_of(band, polygon, statistics, percentiles))
     return zones, results
 
 

@@ -42,6 +42,7 @@ class Band(RasterSource):  # type: ignore[misc]  # exactextract is untyped
         _check(dataset, number)
         self.dataset = dataset
         self.number = number
+        self.whole_numbers = np.dtype(dataset.dtypes[number - 1]).kind in "iu"
         self._southern_first = dataset.transform.e > 0
         self._scale = dataset.scales[number - 1]
         self._offset = dataset.offsets[number - 1]

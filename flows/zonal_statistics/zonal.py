@@ -35,43 +35,45 @@ Statistics = dict[str, float | int | None]
 
 def statistics_of(
     band: Band,
-    polygons: Sequence[BaseGeometry],
+    polygon: BaseGeometry,
     statistics: Sequence[str] = DEFAULT_STATISTICS,
     percentiles: Sequence[float] = (),
-) -> list[Statistics]:
-    """Statistics of the cells that each polygon covers, weighted by the part that is covered.
+) -> Statistics:
+    """Statistics of the cells that a polygon covers, weighted by the part that is covered.
 
     Args:
         band: The band; cells without data do not count.
-        polygons: Polygons and multipolygons in the CRS of the raster; may be empty.
+        polygon: A polygon or multipolygon in the CRS of the raster; may be empty.
         statistics: Keys of ``STATISTICS``.
         percentiles: Numbers from 0 to 100.
 
     Returns:
-        For each polygon the statistics, then ``percentile_<number>``: the least cell value that is
-        not exceeded in so many percent of the covered area. ``count`` is the number of cells, one
-        that is covered by half counting 0.5; ``std`` is that of the population. A polygon without
-        data has the count 0 and None for all else.
+        The statistics, then ``percentile_<number>``: the least cell value that is not exceeded in
+        so many percent of the covered area. ``count`` is the number of cells, one that is covered
+        by half counting 0.5; ``std`` is that of the population. A polygon without data has the
+        count 0 and None for all else.
 
     Raises:
         InvalidJobParameterError: The raster's file is damaged.
     """
+    if polygon.is_empty:
+        return _selected({"count": 0.0}, statistics, percentiles)
+    # Whole numbers repeat: each different one with its share of the area takes little memory. Of
+    # other numbers, finding the different ones takes ten times as long as keeping all.
+    cells, weights = ("unique", "frac") if band.whole_numbers else ("values", "coverage")
     names = {"count", *(STATISTICS[name] for name in statistics)}
     if percentiles:
-        names |= {"unique", "frac"}
+        names |= {cells, weights}
     operations = [Operation(name, name, band) for name in names]
-    full = [polygon for polygon in polygons if not polygon.is_empty]
     try:
-        features = exact_extract(
-            band, _Polygons(full), operations, max_cells_in_memory=CELLS_IN_MEMORY
+        [feature] = exact_extract(
+            band, _Polygons([polygon]), operations, max_cells_in_memory=CELLS_IN_MEMORY
         )
     except RasterioIOError as error:
         raise InvalidJobParameterError("input 'raster': its cells cannot be read") from error
-    found = (feature["properties"] for feature in features)
-    return [
-        _selected({"count": 0.0} if polygon.is_empty else next(found), statistics, percentiles)
-        for polygon in polygons
-    ]
+    found = feature["properties"]
+    found["percentiles"] = _percentiles(found.get(cells), found.get(weights), percentiles)
+    return _selected(found, statistics, percentiles)
 
 
 def percentile_name(percentile: float) -> str:
@@ -82,13 +84,11 @@ def percentile_name(percentile: float) -> str:
 def _selected(
     found: Mapping[str, Any], statistics: Sequence[str], percentiles: Sequence[float]
 ) -> Statistics:
-    """What was asked for, in its order, of what exactextract has found in one polygon."""
+    """What was asked for, in its order, of what was found in a polygon."""
     names = [*statistics, *map(percentile_name, percentiles)]
     if found["count"] == 0:
         return {name: 0.0 if name == "count" else None for name in names}
-    values = [found[STATISTICS[name]] for name in statistics]
-    if percentiles:
-        values += _percentiles(found["unique"], found["frac"], percentiles)
+    values = [*(found[STATISTICS[name]] for name in statistics), *found["percentiles"]]
     return {
         name: value if math.isfinite(value) else None
         for name, value in zip(names, values, strict=True)
@@ -96,10 +96,14 @@ def _selected(
 
 
 def _percentiles(
-    cells: NDArray[np.float64], weights: NDArray[np.float64], percentiles: Sequence[float]
+    cells: NDArray[np.float64] | None,
+    weights: NDArray[np.float64] | None,
+    percentiles: Sequence[float],
 ) -> list[float]:
     # exactextract's own quantiles interpolate between different values as if each occurred once: in
     # a raster of whole numbers they can be off by one.
+    if cells is None or cells.size == 0:
+        return []
     found = np.percentile(cells, percentiles, weights=weights, method="inverted_cdf")
     return [float(value) for value in found]
 

@@ -151,7 +151,7 @@ def test_band_statistics_and_qualified_raster(tmp_path: Path) -> None:
     assert zone["properties"] == {"sum": 120, "variety": 16, "percentile_50": 7}
 
 
-def test_more_zones_than_a_batch_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_zones_keep_their_order_and_tell_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[float, str]] = []
     monkeypatch.setattr(module, "report_progress", lambda *report: told.append(report))
     lefts = [-97.48 + 0.005 * number for number in range(40)]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
 
@@ -198,7 +199,7 @@ def load_config(path: Path) -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8") as file:
             config = yaml_load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from error
     if not isinstance(config, dict):
         raise ConfigurationError(f"{path} is not a pygeoapi configuration")

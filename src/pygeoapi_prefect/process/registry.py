@@ -60,9 +60,8 @@ class Process:
         declared = copy.deepcopy(dict(self.declared))
         declared["id"] = self.id
         declared.setdefault("version", "0.0.0")
-        for name in ("title", "description"):
-            declared[name] = _in_one_language(declared.get(name, self.id))
-        declared["keywords"] = list(_in_one_language(declared.get("keywords", [])))
+        for name in {"title", "description", "keywords"} & set(declared):
+            declared[name] = _in_one_language(declared[name])
         declared.setdefault("inputs", {})
         declared.setdefault("outputs", {})
         declared["outputTransmission"] = [
@@ -134,10 +133,11 @@ class Registry:
 
 def _process(settings: ProcessSettings, default_storage: str | None) -> Process:
     processor = load_processor(settings.id, settings.processor_def)
-    declared = dict(processor.metadata or {})
-    if isinstance(processor, BasePrefectProcessor) and declared.get("id") != settings.id:
+    if not isinstance(processor, BasePrefectProcessor):
+        declared = dict(processor.metadata or {})
+    elif (declared := processor.process_description.as_dict())["id"] != settings.id:
         raise ConfigurationError(
-            f"process '{settings.id}': its process_description has the id '{declared.get('id')}'; "
+            f"process '{settings.id}': its process_description has the id '{declared['id']}'; "
             "the key in the configuration and the id must be the same"
         )
     return Process(

@@ -22,7 +22,9 @@ def no_fetch(name: str, link: Mapping[str, Any]) -> Any:
 
 def validate(values: Mapping[str, Any], **described: Any) -> dict[str, Any]:
     def description(schema: dict[str, Any]) -> dict[str, Any]:
-        occurs = {key: schema.pop(key) for key in ("minOccurs", "maxOccurs") if key in schema}
+        occurs: dict[str, Any] = {
+            key: schema.pop(key) for key in ("minOccurs", "maxOccurs") if key in schema
+        }
         return {"schema": schema, **occurs}
 
     return inputs.validate(

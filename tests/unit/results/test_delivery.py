@@ -48,7 +48,8 @@ def parts(reply: Reply) -> list[Any]:
 
 
 def test_one_raw_output_comes_as_it_is() -> None:
-    for request in ({}, {"response": "raw"}, {"outputs": {"text": {}}}):
+    requests: list[dict[str, Any]] = [{}, {"response": "raw"}, {"outputs": {"text": {}}}]
+    for request in requests:
         reply = deliver(ONE, request)
         assert (reply.status, content(reply)) == (200, TEXT)
         assert headers(reply, "Content-Type") == ["text/plain"]

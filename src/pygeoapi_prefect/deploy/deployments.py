@@ -1,5 +1,6 @@
 """Prefect deployments of the configured processes."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
 from pygeoapi_prefect.config import PrefectDeployment
-from pygeoapi_prefect.deploy.package import collect, installed
+from pygeoapi_prefect.deploy.package import collect, collect_processor, installed
 from pygeoapi_prefect.deploy.upload import prune, upload
 from pygeoapi_prefect.engine.client import api
 from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError
@@ -105,6 +106,7 @@ def deploy(process: Process) -> Deployed:
         "storage_document_id": code.store.document_id if code.store else None,
         "path": code.path,
         "entrypoint": code.entrypoint,
+        "parameters": _parameters(process),
         "parameter_openapi_schema": parameter_schema(flow).model_dump_for_openapi(),
         # The models travel as JSON strings, which the schema of the flow's annotations refuses.
         "enforce_parameter_schema": False,
@@ -114,6 +116,11 @@ def deploy(process: Process) -> Deployed:
     if changed and code.store is not None:
         prune(code.store, _sub_path(process), _paths_in_use(code.store))
     return Deployed(name=name, version=code.version, changed=changed, path=code.path)
+
+
+def _parameters(process: Process) -> dict[str, str]:
+    """What the generic flow of an unmodified process has to know; its own flow knows it already."""
+    return {"processor": json.dumps(process.settings.processor_def)} if process.is_vanilla else {}
 
 
 def result_environment(block: str) -> dict[str, str]:
@@ -196,7 +203,12 @@ def _provide_code(process: Process, flow: Flow[..., Any]) -> _Code:
     assert target is not None
     if target.storage_block is None:
         return _Code(*installed(flow))
-    package = collect(flow, process.processor_class, target.ignore_file)
+    if process.is_vanilla:
+        package = collect_processor(process.processor_class)
+    else:
+        package = collect(flow, process.processor_class, target.ignore_file)
+    if package is None:
+        return _Code(*installed(flow))
     store = _require_block(target.storage_block, "its code")
     path, uploaded = upload(package, store, _sub_path(process))
     return _Code(package.entrypoint, package.version, store, path, uploaded)

@@ -26,6 +26,8 @@ from pygeoapi_prefect.errors import ConfigurationError
 LIBRARY = __name__.partition(".")[0]
 IGNORE_FILE = ".prefectignore"
 NEVER = GitIgnoreSpec.from_lines(["__pycache__/", "*.pyc", "*.pyo", ".*"])
+GENERIC_FILE = "run_pygeoapi_process.py"
+GENERIC_CODE = f"from {LIBRARY}.process.vanilla import run_processor  # noqa: F401\n".encode()
 MAX_BYTES = 64 * 1024 * 1024
 # Besides the standard library: hiding one of these would break every flow.
 RESERVED = frozenset({"prefect", "pydantic", "pygeoapi", LIBRARY})
@@ -115,6 +117,28 @@ def collect(flow: Flow[..., Any], processor: type, ignore_file: Path | None = No
     _check_names(main, paths)
     _check_imports(source.file)
     return Package(_read(root, paths), f"{main}:{name}")
+
+
+def collect_processor(processor: type) -> Package | None:
+    """The files to upload for an unmodified pygeoapi process, which the generic flow runs.
+
+    None for a processor of pygeoapi's own or of this library: workers have them installed.
+
+    Raises:
+        PackageError: As ``collect``.
+    """
+    source = _Source.of(processor, processor.__name__)
+    if source.top_level in RESERVED:
+        return None
+    paths = (
+        list(_tree(source.root, source.top_level, _ignored(source.root, None)))
+        if source.in_package
+        else [source.file.name]
+    )
+    _check_names(source.file.relative_to(source.root).as_posix(), paths)
+    # With a module as entrypoint a worker would not fetch the code, hence a file that imports it.
+    files = {**_read(source.root, paths), GENERIC_FILE: GENERIC_CODE}
+    return Package(files, f"{GENERIC_FILE}:run_processor")
 
 
 def installed(flow: Flow[..., Any]) -> tuple[str, str]:

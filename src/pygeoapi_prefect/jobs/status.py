@@ -9,12 +9,11 @@ from pygeoapi.process.base import ProcessorExecuteError
 
 from pygeoapi_prefect import errors
 from pygeoapi_prefect.engine.runs import Run, StateType
+from pygeoapi_prefect.process.progress import MESSAGE_LABEL, PROGRESS_LABEL
 
 NAME_PREFIX = "pygeoapi_job_"
 TAG = "pygeoapi"
 PROCESS_TAG_PREFIX = "process:"
-PROGRESS_LABEL = "pygeoapi.progress"
-MESSAGE_LABEL = "pygeoapi.message"
 
 STATUS: dict[StateType, str] = {
     "SCHEDULED": "accepted",
@@ -144,8 +143,9 @@ def _from_processor_error(cls: type[Any], detail: str) -> errors.JobFailedError:
     return errors.JobFailedError(detail, status=status, type=errors.OGC_EXCEPTIONS + slug)
 
 
+# Not the two base classes: pygeoapi has others of these names, with messages not for clients.
 _DOCUMENTED: dict[str, type[errors.StackError]] = {
     cls.__name__: cls
     for base in (errors.JobError, errors.ProcessError)
-    for cls in (base, *_descendants(base))
+    for cls in _descendants(base)
 }

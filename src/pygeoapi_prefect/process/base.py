@@ -69,7 +69,9 @@ class BasePrefectProcessor(BaseProcessor):  # type: ignore[misc]  # pygeoapi is 
     @property
     def metadata(self) -> dict[str, Any]:
         """The description as JSON (``process.yaml``), with what pygeoapi cannot do without."""
-        declared = self.process_description.as_dict()
+        declared = self.process_description.model_dump(
+            mode="json", by_alias=True, exclude_none=True
+        )
         return {"title": self.process_description.id, "description": "", **declared}
 
     @metadata.setter

@@ -1,10 +1,8 @@
 """Unmodified pygeoapi processes: run here, or on a worker through one generic flow."""
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from prefect import Flow, flow
@@ -140,11 +138,6 @@ def run_processor(
         execution_request: The execute request, as JSON text or a reference to it.
         processor: The ``processor`` mapping of the resource, as JSON text; set in the deployment.
     """
-    folder = str(
-        Path.cwd()
-    )  # where Prefect has put the code, if the deployment has a storage block
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
     description = json.loads(process_description)
     if execution_request.startswith(reference.PREFIX):
         execution_request = storage.read_reference(execution_request)

@@ -24,7 +24,6 @@ from pygeoapi_prefect.errors import InvalidJobParameterError
 MAX_REDIRECTS = 5
 JSON_SECONDS = 30.0
 JSON_TYPES = "application/json, application/geo+json"
-CHUNK_BYTES = 1024 * 1024
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -107,7 +106,7 @@ def _limited(
     response: httpx.Response, href: str, max_bytes: int, deadline: float
 ) -> Iterator[bytes]:
     received = 0
-    for piece in response.iter_bytes(CHUNK_BYTES):
+    for piece in response.iter_bytes():
         received += len(piece)
         if received > max_bytes:
             raise InvalidJobParameterError(f"{href} is larger than {max_bytes} bytes")

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Response, request
 
 from pygeoapi_prefect.config import Settings
-from pygeoapi_prefect.errors import InvalidJobParameterError, NotSupported
+from pygeoapi_prefect.errors import InvalidJobParameterError, NotSupported, RequestTooLarge
 from pygeoapi_prefect.execution import request as execute_request
 from pygeoapi_prefect.jobs.service import Jobs
 from pygeoapi_prefect.process.registry import Process, Registry
@@ -47,7 +47,7 @@ class Views:
     def execute(self, process_id: str) -> Response:
         """``POST /processes/{processID}/execution``."""
         self._registry.get(process_id)  # an unknown process is told before a bad body
-        body = execute_request.parse(request.get_data(), request.content_type)
+        body = execute_request.parse(self._body(), request.content_type)
         execution = self._jobs.execute(process_id, body, request.headers.getlist("Prefer"))
         url = links.job_url(self._root, execution.job_id)
         if execution.reply is not None:
@@ -59,6 +59,14 @@ class Views:
         if execution.applied:
             response.headers["Preference-Applied"] = execution.applied
         return response
+
+    def _body(self) -> bytes:
+        """The request's body; one without a declared length is cut at the limit, not refused."""
+        content = request.get_data()
+        limit = self._settings.manager.max_body_bytes
+        if request.content_length is None and len(content) >= limit:
+            raise RequestTooLarge(f"The request body is larger than {limit} bytes")
+        return content
 
     def jobs(self, job_id: str | None = None) -> Response:
         """``GET /jobs``, ``GET`` and ``DELETE /jobs/{jobID}``."""

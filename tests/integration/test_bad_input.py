@@ -1,0 +1,126 @@
+"""What bad input gets: a clear problem of the right status, never a 5xx for a client's fault."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from support.http import assert_problem, execute
+from support.stack import RunningStack
+
+EXECUTION = "/processes/simple-flow/execution"
+JSON = {"Content-Type": "application/json"}
+INVALID, MISSING = "invalid-parameter-value", "missing-parameter-value"
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b"", "empty"),
+        (b"{", "not valid JSON"),
+        (b"[1]", "JSON object"),
+        (b"null", "JSON object"),
+        (b'"text"', "JSON object"),
+        (b"\xff\xfe", "UTF-8"),
+        (b"[" * 100_000 + b"]" * 100_000, "nested"),
+        (b'{"inputs": {"name": ' + b"9" * 6000 + b"}}", "number"),
+        (b'{"inputs": {"name": NaN}}', "NaN"),
+        (b'{"inputs": {"name": "\\ud800"}}', "surrogate"),
+        (b'{"inputs": []}', "'inputs'"),
+        (b'{"inputs": {"name": "x"}, "outputs": []}', "'outputs'"),
+        (b'{"inputs": {"name": "x"}, "response": "html"}', "'response'"),
+    ],
+)
+def test_a_body_that_is_no_execute_request(
+    stack: RunningStack, content: bytes, detail: str
+) -> None:
+    reply = stack.client.post(EXECUTION, content=content, headers=JSON)
+    assert_problem(reply, 400, INVALID, detail)
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded"])
+def test_another_media_type(stack: RunningStack, media_type: str) -> None:
+    headers = {"Content-Type": media_type}
+    reply = stack.client.post(EXECUTION, content=b'{"inputs": {"name": "x"}}', headers=headers)
+    assert_problem(reply, 415, "unsupported-media-type", media_type)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "type_", "detail"),
+    [
+        ({}, MISSING, "input 'name' is missing"),
+        ({"name": 3}, INVALID, "input 'name'"),
+        ({"name": None}, INVALID, "input 'name'"),
+        ({"name": {"value": 3}}, INVALID, "input 'name'"),
+        ({"name": ["x"]}, INVALID, "input 'name'"),
+        ({"name": "x", "colour": "red"}, INVALID, "unknown input 'colour'"),
+        ({"name": "x" * 50, "message": {"a": 1}}, INVALID, "input 'message'"),
+    ],
+)
+def test_inputs_that_do_not_fit(
+    stack: RunningStack, inputs: dict[str, Any], type_: str, detail: str
+) -> None:
+    before = stack.client.get("/jobs", params={"limit": 1}).json()["numberMatched"]
+    for prefer in ("", "respond-async"):
+        assert_problem(execute(stack, "simple-flow", inputs, prefer), 400, type_, detail)
+    assert stack.client.get("/jobs", params={"limit": 1}).json()["numberMatched"] == before
+
+
+def test_unknown_outputs(stack: RunningStack) -> None:
+    reply = execute(stack, "simple-flow", {"name": "x"}, outputs={"other": {}})
+    assert_problem(reply, 400, INVALID, "unknown output 'other'; the process has result")
+
+
+def test_callbacks_are_not_offered_yet(stack: RunningStack) -> None:
+    subscriber = {"successUri": "https://example.org"}
+    reply = execute(stack, "simple-flow", {"name": "x"}, subscriber=subscriber)
+    assert_problem(reply, 501, "not-supported", "subscriber")
+
+
+def test_an_unknown_process(stack: RunningStack) -> None:
+    for path in ("/processes/other", "/processes/%00", "/processes/" + "x" * 3000):
+        assert_problem(stack.client.get(path), 404, "no-such-process")
+    reply = stack.client.post("/processes/other/execution", content=b"{", headers=JSON)
+    assert_problem(reply, 404, "no-such-process")
+
+
+def test_a_body_that_is_too_large(stack: RunningStack) -> None:
+    body = b'{"inputs": {"name": "' + b"x" * (17 * 1024 * 1024) + b'"}}'
+    reply = stack.client.post(EXECUTION, content=body, headers=JSON)
+    assert_problem(reply, 413, "request-too-large", "larger than")
+
+    def pieces() -> Iterator[bytes]:
+        for start in range(0, len(body), 65536):
+            yield body[start : start + 65536]
+
+    assert_problem(stack.client.post(EXECUTION, content=pieces(), headers=JSON), 413)
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=x", "limit=1.5", "offset=-1"])
+@pytest.mark.parametrize("path", ["/jobs", "/processes"])
+def test_paging_that_makes_no_sense(stack: RunningStack, path: str, query: str) -> None:
+    assert_problem(stack.client.get(f"{path}?{query}"), 400, INVALID, query.partition("=")[0])
+
+
+def test_limits_beyond_the_largest_are_cut(stack: RunningStack) -> None:
+    assert stack.client.get("/processes?limit=999999999").status_code == 200
+    assert stack.client.get("/jobs?limit=10&offset=999999999").json()["jobs"] == []
+
+
+def test_what_is_not_offered_yet_is_said(stack: RunningStack) -> None:
+    assert_problem(stack.client.get("/jobs?status=failed"), 501, "not-supported", "status")
+    assert_problem(stack.client.get("/jobs?f=html"), 501, "not-supported", "html")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("PUT", "/jobs/x", "DELETE"), ("GET", EXECUTION, "POST"), ("POST", "/processes", "GET")],
+)
+def test_another_method(stack: RunningStack, method: str, path: str, allowed: str) -> None:
+    reply = stack.client.request(method, path)
+    assert_problem(reply, 405)
+    assert allowed in reply.headers["Allow"]
+
+
+def test_an_unknown_path(stack: RunningStack) -> None:
+    assert_problem(stack.client.get("/nothing/here"), 404)

@@ -1,0 +1,187 @@
+"""Prefect-powered processes that only tests need: slow, failing and careless ones."""
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+from prefect import flow
+from pygeoapi.models import processes as schemas
+from pygeoapi.process import exceptions
+from pygeoapi.process.base import ProcessorExecuteError
+
+from pygeoapi_prefect.process.base import BasePrefectProcessor
+from pygeoapi_prefect.process.inputs import input_value
+from pygeoapi_prefect.process.outputs import is_requested, result_storage, write_output
+from pygeoapi_prefect.process.progress import report_progress
+
+SECONDS = 120
+NUMBER = schemas.ProcessIOSchema(type=schemas.ProcessIOType.NUMBER)
+BOTH = [
+    schemas.ProcessJobControlOption.SYNC_EXECUTE,
+    schemas.ProcessJobControlOption.ASYNC_EXECUTE,
+]
+
+
+def description(
+    process_id: str, *outputs: str, options: list[Any] = BOTH
+) -> schemas.ProcessDescription:
+    return schemas.ProcessDescription(
+        id=process_id,
+        version="1.0.0",
+        title=process_id,
+        description="For tests",
+        jobControlOptions=options,
+        inputs={
+            "seconds": schemas.ProcessInput(schema=NUMBER, minOccurs=0),
+            "kind": schemas.ProcessInput(
+                schema=schemas.ProcessIOSchema(type=schemas.ProcessIOType.STRING), minOccurs=0
+            ),
+        },
+        outputs={
+            name: schemas.ProcessOutput(
+                schema=schemas.ProcessIOSchema(
+                    type=schemas.ProcessIOType.STRING, contentMediaType=media_type(name)
+                )
+            )
+            for name in outputs or ("result",)
+        },
+    )
+
+
+def media_type(name: str) -> str:
+    return {"image": "image/png", "zones": "application/geo+json"}.get(name, "text/plain")
+
+
+def done(job_id: str, process_id: str, **outputs: object) -> schemas.JobStatusInfoInternal:
+    return schemas.JobStatusInfoInternal(
+        jobID=job_id,
+        processID=process_id,
+        status=schemas.JobStatus.successful,
+        generated_outputs=outputs,
+    )
+
+
+@flow(persist_result=True)
+def slow(
+    job_id: str,
+    result_storage_block: str | None,
+    process_description: schemas.ProcessDescription,
+    execution_request: schemas.ExecuteRequest,
+) -> schemas.JobStatusInfoInternal:
+    """Sleep, spin or wait for a child process, telling how far it is."""
+    seconds = input_value(execution_request, "seconds", SECONDS)
+    kind = input_value(execution_request, "kind", "sleep")
+    end = time.monotonic() + seconds
+    report_progress(25, f"a quarter of {seconds:g} s")
+    if kind == "child":
+        line = f"import time; time.sleep({float(seconds)})"
+        subprocess.run([sys.executable, "-c", line, f"child-of-{job_id}"], check=True)
+    while time.monotonic() < end:
+        if kind != "spin":
+            time.sleep(0.05)
+    output = write_output(
+        result_storage(result_storage_block), job_id, "result.txt", b"done", "text/plain"
+    )
+    return done(job_id, process_description.id, result=output)
+
+
+class SlowProcessor(BasePrefectProcessor):
+    process_flow = slow
+    process_description = description("slow")
+
+
+@flow(name="slow-sync", persist_result=True)
+def slow_sync(
+    job_id: str,
+    result_storage_block: str | None,
+    process_description: schemas.ProcessDescription,
+    execution_request: schemas.ExecuteRequest,
+) -> schemas.JobStatusInfoInternal:
+    """The same in a process that is synchronous only."""
+    return slow.fn(job_id, result_storage_block, process_description, execution_request)
+
+
+class SlowSyncProcessor(BasePrefectProcessor):
+    process_flow = slow_sync
+    process_description = description(
+        "slow-sync", options=[schemas.ProcessJobControlOption.SYNC_EXECUTE]
+    )
+
+
+class Unreadable(ProcessorExecuteError):  # type: ignore[misc]
+    http_status_code = 422
+    ogc_exception_code = "UnreadableRaster"
+
+
+@flow(persist_result=True)
+def careless(
+    job_id: str,
+    result_storage_block: str | None,
+    process_description: schemas.ProcessDescription,
+    execution_request: schemas.ExecuteRequest,
+) -> schemas.JobStatusInfoInternal:
+    """Fail, or return what a flow must not return."""
+    kind = input_value(execution_request, "kind")
+    if kind == "name":
+        raise exceptions.MissingJobParameterError("Cannot process without a name")
+    if kind == "unexpected":
+        raise ValueError("secret of the server")
+    if kind == "own":
+        raise Unreadable("the raster cannot be read")
+    if kind == "outside":
+        output = schemas.OutputExecutionResultInternal(
+            location="/etc/passwd", media_type="text/plain"
+        )
+        return done(job_id, process_description.id, result=output)
+    if kind == "missing":
+        storage = result_storage(result_storage_block)
+        output = schemas.OutputExecutionResultInternal(
+            location=f"{storage.basepath}/{job_id}/never-written.txt", media_type="text/plain"
+        )
+        return done(job_id, process_description.id, result=output)
+    return None
+
+
+class CarelessProcessor(BasePrefectProcessor):
+    process_flow = careless
+    process_description = description("careless")
+
+
+@flow(name="many-outputs", persist_result=True)
+def many(
+    job_id: str,
+    result_storage_block: str | None,
+    process_description: schemas.ProcessDescription,
+    execution_request: schemas.ExecuteRequest,
+) -> schemas.JobStatusInfoInternal:
+    """Several outputs of several media types; the text has a size in megabytes."""
+    size = int(input_value(execution_request, "seconds", 0) * 1024 * 1024)
+    contents = {
+        "text": b"Hello" + b"x" * size,
+        "image": b"\x89PNG\r\n\x1a\n",
+        "zones": b'{"type": "FeatureCollection", "features": []}',
+    }
+    storage = result_storage(result_storage_block)
+    outputs = {
+        name: write_output(storage, job_id, f"{name}.out", content, media_type(name))
+        for name, content in contents.items()
+        if is_requested(execution_request, name)
+    }
+    return done(job_id, process_description.id, **outputs)
+
+
+class ManyProcessor(BasePrefectProcessor):
+    process_flow = many
+    process_description = description(
+        "many",
+        "text",
+        "image",
+        "zones",
+        options=[schemas.ProcessJobControlOption.ASYNC_EXECUTE],
+    )
+
+
+class ManySyncProcessor(BasePrefectProcessor):
+    process_flow = many
+    process_description = description("many-here", "text", "image", "zones")

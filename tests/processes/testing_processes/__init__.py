@@ -1,0 +1,1 @@
+"""Processes that only tests need: slow, greedy, failing and prolific ones."""

@@ -1,0 +1,207 @@
+"""The guard against SSRF, against a real server on loopback."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from pygeoapi_prefect import outgoing
+from pygeoapi_prefect.errors import ConfigurationError, InvalidJobParameterError
+
+BIG = b"x" * 3_000_000
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers by path; remembers the Host headers."""
+
+    hosts: list[str]
+
+    def do_GET(self) -> None:
+        self.hosts.append(self.headers["Host"])
+        match self.path.partition("?")[0]:
+            case "/json":
+                self.reply(200, b'\xef\xbb\xbf{"a": 1}', "application/json; charset=utf-8")
+            case "/text":
+                self.reply(200, b"no json", "text/plain")
+            case "/big":
+                self.reply(200, BIG, "image/tiff")
+            case "/once":
+                self.reply(302, b"", "", location="/json")
+            case "/inside":
+                self.reply(302, b"", "", location="http://169.254.169.254/latest")
+            case "/file":
+                self.reply(302, b"", "", location="file:///etc/passwd")
+            case "/loop":
+                self.reply(302, b"", "", location="/loop")
+            case "/slow":
+                self.trickle()
+            case _:
+                self.reply(404, b"", "text/plain")
+
+    def reply(self, status: int, body: bytes, media_type: str, location: str = "") -> None:
+        self.send_response(status)
+        if location:
+            self.send_header("Location", location)
+        self.send_header("Content-Type", media_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def trickle(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "100")
+        self.end_headers()
+        for _ in range(100):
+            try:
+                self.wfile.write(b"x")
+                self.wfile.flush()
+            except OSError:
+                return
+            time.sleep(0.05)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server on loopback that is allowed; its address."""
+    Handler.hosts = []
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.02,))
+    thread.start()
+    monkeypatch.setenv("OUTGOING_ALLOWED_HOSTS", "127.0.0.0/8, ::1")
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
+
+
+def fetch(url: str) -> object:
+    return outgoing.fetch_json(url, max_bytes=100_000)
+
+
+def test_json_is_fetched(server: str) -> None:
+    assert fetch(f"{server}/json") == {"a": 1}
+    assert fetch(f"{server}/once") == {"a": 1}
+
+
+def test_the_host_is_the_one_of_the_url(server: str) -> None:
+    port = server.rsplit(":", 1)[1]
+    assert fetch(f"http://localhost:{port}/json?x=1#part") == {"a": 1}
+    assert Handler.hosts == [f"localhost:{port}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/text", "valid JSON"),
+        ("/big", "larger than 100000 bytes"),
+        ("/missing", "status 404"),
+        ("/inside", "does not connect to"),
+        ("/file", "not an http or https URL"),
+        ("/loop", "redirects more than 5 times"),
+    ],
+)
+def test_what_cannot_be_used_is_told(server: str, path: str, told: str) -> None:
+    with pytest.raises(InvalidJobParameterError, match=told):
+        fetch(server + path)
+
+
+def test_a_file_is_downloaded_in_pieces(server: str, tmp_path: Path) -> None:
+    target = tmp_path / "raster.tif"
+    assert outgoing.download(f"{server}/big", target) == "image/tiff"
+    assert target.read_bytes() == BIG
+    with pytest.raises(InvalidJobParameterError, match="larger than 1000 bytes"):
+        outgoing.download(f"{server}/big", target, max_bytes=1000)
+
+
+def test_a_slow_server_is_given_up(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTGOING_TIMEOUT_SECONDS", "0.3")
+    with pytest.raises(InvalidJobParameterError, match="too long"):
+        outgoing.download(f"{server}/slow", tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "0.0.0.0",
+        "10.1.2.3",
+        "192.168.0.1",
+        "172.16.0.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "[fe80::1]",
+        "[fc00::1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:10.0.0.1]",
+        "[2002:7f00:1::]",
+        "[64:ff9b::7f00:1]",
+        "224.0.0.1",
+        "2130706433",
+        "0x7f000001",
+        "017700000001",
+    ],
+)
+def test_private_addresses_are_refused(host: str) -> None:
+    with pytest.raises(InvalidJobParameterError, match=r"does not connect to|cannot be resolved"):
+        fetch(f"http://{host}/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "x",
+        "http://",
+        "http:///path",
+        "//example.org",
+        "file:///etc/passwd",
+        "ftp://example.org",
+        "data:text/plain,x",
+        "http://[::1",
+        "http://example.org:99999",
+        "https://user@example.org",
+        "https://user:password@example.org",
+    ],
+)
+def test_what_is_no_web_address_is_refused_without_a_look_up(url: str) -> None:
+    with pytest.raises(InvalidJobParameterError):
+        outgoing.check(url)
+
+
+def test_a_public_address_passes_the_check() -> None:
+    outgoing.check("https://example.org/zones.json?x=1")
+
+
+def test_an_allowed_name_is_enough(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = server.rsplit(":", 1)[1]
+    monkeypatch.setenv("OUTGOING_ALLOWED_HOSTS", "LOCALHOST")
+    assert fetch(f"http://localhost:{port}/json") == {"a": 1}
+    with pytest.raises(InvalidJobParameterError, match="does not connect to"):
+        fetch(f"http://127.0.0.1:{port}/json")
+
+
+def test_proxies_of_the_environment_are_not_used(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert json.dumps(fetch(f"{server}/json")) == '{"a": 1}'
+
+
+def test_a_setting_that_makes_no_sense_is_the_operators_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OUTGOING_MAX_BYTES", "many")
+    with pytest.raises(ConfigurationError, match=r"OUTGOING.*max_bytes"):
+        fetch("http://127.0.0.1:9")

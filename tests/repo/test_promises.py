@@ -81,11 +81,7 @@ def test_there_is_as_much_test_as_source() -> None:
 
 
 def test_folders_have_a_readme() -> None:
-    rooms = [
-        path
-        for path in (ROOT / "src/pygeoapi_prefect").iterdir()
-        if (path / "__init__.py").is_file()
-    ]
+    rooms = {file.parent for file in tracked("src/pygeoapi_prefect/*/__init__.py")}
     folders = [*rooms, ROOT / "flows", ROOT / "scripts", ROOT / "tests"]
     missing = [str(folder) for folder in folders if not (folder / "README.md").is_file()]
     assert missing == []

@@ -151,8 +151,8 @@ def environment() -> dict[str, str]:
 def write_config(path: Path) -> None:
     """Write the repository's configuration with the resources of the tests added to its own."""
     config = yaml.safe_load((REPOSITORY / "pygeoapi-config.yml").read_text())
-    extra = yaml.safe_load((TEST_PROCESSES / "config.yml").read_text())
-    config["resources"] |= extra["resources"]
+    for file in sorted(TEST_PROCESSES.glob("*.yml")):
+        config["resources"] |= yaml.safe_load(file.read_text())["resources"]
     path.write_text(yaml.safe_dump(config, width=1000))
 
 

@@ -164,6 +164,19 @@ def test_stopping_where_nothing_runs_is_no_error(tmp_path: Path) -> None:
     assert (nothing.returncode, nothing.stdout) == (0, f"No stack runs in {tmp_path}\n")
 
 
+def test_a_process_that_cannot_be_loaded_ends_the_start_with_the_reason(state: Path) -> None:
+    config = state / "config.yml"
+    config.write_text(config.read_text().replace("EchoProcessor", "NoSuchProcessor"))
+
+    failed = run(command("start", state, "--detach", *options(config)))
+
+    assert failed.returncode == 1
+    assert "The stack did not start" in failed.stdout
+    assert "process 'echo': cannot load" in failed.stdout
+    assert marked(str(state)) == []
+    assert Record.read(state) is None
+
+
 def test_an_interrupt_while_it_starts_leaves_nothing(
     state: Path, start: Callable[..., Attached]
 ) -> None:

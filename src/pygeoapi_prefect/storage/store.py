@@ -23,7 +23,7 @@ CHUNK_BYTES = 1024 * 1024
 PART_BYTES = 8 * CHUNK_BYTES  # what one request to the store carries while streaming
 
 
-class OutsideStore(ValueError):  # noqa: N818 - named for what is found, like our other errors
+class OutsideStore(ValueError):
     """A path or location that does not lie inside the store it was given to."""
 
 

@@ -16,6 +16,13 @@ from pygeoapi_prefect.process.outputs import is_requested, result_storage, write
 from pygeoapi_prefect.process.progress import report_progress
 
 SECONDS = 120
+PARENT = """
+import subprocess, sys, time
+mark, seconds = sys.argv[1:]
+line = f"import time; time.sleep({seconds})"
+subprocess.Popen([sys.executable, "-c", line, mark])
+time.sleep(float(seconds))
+"""
 NUMBER = schemas.ProcessIOSchema(type=schemas.ProcessIOType.NUMBER)
 BOTH = [
     schemas.ProcessJobControlOption.SYNC_EXECUTE,
@@ -69,7 +76,7 @@ def slow(
     process_description: schemas.ProcessDescription,
     execution_request: schemas.ExecuteRequest,
 ) -> schemas.JobStatusInfoInternal:
-    """Sleep, spin or wait for a child process, telling how far it is."""
+    """Sleep, spin, wait for a child process or start a family, telling how far it is."""
     seconds = input_value(execution_request, "seconds", SECONDS)
     kind = input_value(execution_request, "kind", "sleep")
     end = time.monotonic() + seconds
@@ -77,6 +84,8 @@ def slow(
     if kind == "child":
         line = f"import time; time.sleep({float(seconds)})"
         subprocess.run([sys.executable, "-c", line, f"child-of-{job_id}"], check=True)
+    if kind == "family":  # nobody waits for them: ending the flow's own process is not enough
+        subprocess.Popen([sys.executable, "-c", PARENT, f"child-of-{job_id}", str(seconds)])
     while time.monotonic() < end:
         if kind != "spin":
             time.sleep(0.05)

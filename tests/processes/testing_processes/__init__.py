@@ -1,1 +1,0 @@
-"""Processes that only tests need: slow, greedy, failing and prolific ones."""

@@ -1,7 +1,7 @@
 """pygeoapi's process manager interface, translated to the jobs of this library.
 
-It holds no logic of its own. ``pygeoapi_prefect.web`` uses only its ``jobs`` and ``registry``; under an
-unmodified ``pygeoapi serve`` core calls the methods below, within what core passes on.
+It holds no logic of its own. ``pygeoapi_prefect.web`` uses its ``jobs`` and ``registry`` only; an
+unmodified ``pygeoapi serve`` calls the methods below, within what core passes on.
 """
 
 import os

@@ -3,7 +3,8 @@
 Only http and https; a host's addresses are resolved once, checked, and the checked address is the
 one connected to, so that no second look-up can lead elsewhere; private, loopback and link-local
 addresses are refused unless allow-listed; redirects are followed by hand and checked again; size
-and time are bounded. Proxies of the environment are not used: they would resolve the name themselves.
+and time are bounded. Proxies of the environment are not used: they would resolve the name
+themselves.
 """
 
 import ipaddress

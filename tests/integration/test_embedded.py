@@ -118,7 +118,7 @@ def test_it_is_ready_with_every_process_in_its_place(stack: RunningStack) -> Non
     assert queue["status"] == "READY"
     assert stack.prefect.get("/work_pools/pygeoapi").json()["type"] == "process"
     deployments = stack.prefect.post("/deployments/filter", json={}).json()
-    assert {"echo", "simple-flow"} <= {d["path"].split("/")[0] for d in deployments}
+    assert {"echo", "simple-flow"} <= {(d["path"] or "").split("/")[0] for d in deployments}
 
 
 def test_the_prefect_ui_finds_its_api(stack: RunningStack) -> None:

@@ -1,6 +1,7 @@
 """What runs in the forked child: one job, then the end of the process."""
 
 import asyncio
+import copy
 import ctypes
 import faulthandler
 import functools
@@ -33,14 +34,14 @@ from prefect.engine import _drive_run_flow_result
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import Abort, Pause, TerminationSignal
 from prefect.flows import load_flow_from_entrypoint
-from prefect.logging.handlers import APILogWorker, PrefectConsoleHandler
+from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.logging.loggers import flow_run_logger
 from prefect.settings.models.root import Settings
 from prefect.states import Failed
 
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
-from pygeoapi_prefect.worker import download
+from pygeoapi_prefect.worker import download, lean
 from pygeoapi_prefect.worker.wire import Job
 
 EXIT_CONCLUDED = 0  # the run's state says how it ended
@@ -183,7 +184,11 @@ def run(job: Job) -> int:
     """Load and run the flow; the process's exit status."""
     flow_run = FlowRun.model_validate(job.run)
     logger = flow_run_logger(flow_run)
-    with SyncClientContext(httpx_settings={"verify": _tls}) as context:
+    lean.trim()
+    with (
+        SyncClientContext(httpx_settings={"verify": _tls}) as context,
+        lean.LogSink(context.client),
+    ):
         if not is_still_ours(context.client, job):
             logger.info("The run was given to another worker meanwhile")
             return EXIT_CONCLUDED
@@ -249,16 +254,15 @@ def load(job: Job, flow_run: FlowRun) -> Flow[..., Any]:
 def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:
     """The flow with the job's limits, result block and checks."""
     limits = [seconds for seconds in (flow.timeout_seconds, job.timeout_seconds) if seconds]
-    persist = flow.persist_result is None and job.result_block is not None
-    own = flow.with_options(
-        timeout_seconds=min(limits, default=None),
+    own = copy.copy(flow)
+    own.timeout_seconds = min(limits, default=None)
+    if job.result_block is not None:
         # With both set, Prefect does not ask its server for a default.
-        persist_result=True if persist else flow.persist_result,
-        result_storage=_block(job.result_block)
-        if job.result_block is not None and flow.result_storage is None
-        else flow.result_storage,
-    )
-    if not (own.isgenerator or flow.fn is None):
+        if own.persist_result is None:
+            own.persist_result = True
+        if own.result_storage is None:
+            own.result_storage = _block(job.result_block)
+    if not own.isgenerator:
         own.fn = checked(flow.fn, job)
     return own
 
@@ -306,8 +310,6 @@ def drain() -> None:
     """Send what is still queued for Prefect: ``os._exit`` would lose it."""
     with suppress(Exception):
         EventsWorker.drain_all(timeout=DRAIN_SECONDS)
-    with suppress(Exception):
-        APILogWorker.drain_all(timeout=DRAIN_SECONDS)
 
 
 def _block(document: Mapping[str, Any]) -> Any:

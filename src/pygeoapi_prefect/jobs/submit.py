@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prefect.exceptions import ObjectNotFound
+from pydantic import ValidationError
 
 from pygeoapi_prefect import outgoing, storage
-from pygeoapi_prefect.config import ManagerSettings
+from pygeoapi_prefect.config import ManagerSettings, describe
 from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.errors import (
     ConfigurationError,
@@ -23,6 +24,7 @@ from pygeoapi_prefect.execution import inputs, prefer
 from pygeoapi_prefect.execution import request as execute_request
 from pygeoapi_prefect.jobs import status
 from pygeoapi_prefect.models import reference
+from pygeoapi_prefect.models.processes import ExecuteRequest
 from pygeoapi_prefect.process.registry import Process
 
 LOGGER = logging.getLogger(__name__)
@@ -80,8 +82,19 @@ def validate(
     checked = inputs.validate(
         request.get("inputs", {}), description["inputs"], fetch=fetch, check=check
     )
+    checked_request = {**request, "inputs": checked}
+    if not process.is_vanilla:
+        _check_model(checked_request)
     mode = prefer.negotiate(prefer.parse(prefer_headers), process.job_control_options)
-    return Submission(process, {**request, "inputs": checked}, mode)
+    return Submission(process, checked_request, mode)
+
+
+def _check_model(request: Mapping[str, Any]) -> None:
+    """What the flow's ``ExecuteRequest`` would refuse is the client's fault, not the flow's."""
+    try:
+        ExecuteRequest.model_validate(request)
+    except ValidationError as error:
+        raise InvalidJobParameterError(describe(error, "request")) from error
 
 
 def _named(name: str, action: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, request
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.errors import InvalidJobParameterError, NotSupported, RequestTooLarge
@@ -62,7 +63,10 @@ class Views:
 
     def _body(self) -> bytes:
         """The request's body; one without a declared length is cut at the limit, not refused."""
-        content = request.get_data()
+        try:
+            content = request.get_data()
+        except (OSError, ParseException) as error:  # a wrong chunk, or the client went away
+            raise InvalidJobParameterError("The body could not be read to its end") from error
         limit = self._settings.manager.max_body_bytes
         if request.content_length is None and len(content) >= limit:
             raise RequestTooLarge(f"The request body is larger than {limit} bytes")
@@ -142,9 +146,9 @@ def _integer(name: str, least: int, most: int, default: int) -> int:
     text = request.args.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+    if not (text.isascii() and text.isdigit()):
         raise InvalidJobParameterError(f"'{name}' must be an integer from {least} on")
-    value = int(text)
+    value = int(text) if len(text) <= 10 else most
     if value < least:
         raise InvalidJobParameterError(f"'{name}' must be an integer from {least} on")
     return min(value, most)

@@ -11,7 +11,6 @@ import os
 import random
 import resource
 import signal
-import ssl
 import sys
 import tempfile
 import time
@@ -55,8 +54,6 @@ MIB = 1 << 20
 PR_SET_PDEATHSIG = 1
 
 _libc = ctypes.CDLL(None)
-# Making one costs 25 ms; a job has several clients.
-_tls = ssl.create_default_context()
 
 
 class SettingsCache:
@@ -186,7 +183,7 @@ def run(job: Job) -> int:
     logger = flow_run_logger(flow_run)
     lean.trim()
     with (
-        SyncClientContext(httpx_settings={"verify": _tls}) as context,
+        SyncClientContext.get_or_create() as context,
         lean.LogSink(context.client),
     ):
         if not is_still_ours(context.client, job):

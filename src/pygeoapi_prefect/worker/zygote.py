@@ -37,8 +37,12 @@ PRELOAD = (
     "prefect.client.orchestration",
     "prefect.events.worker",
     "prefect.runtime",
+    "anyio._backends._asyncio",
+    "pydantic.v1",
+    "rich._emoji_codes",
     "pygeoapi.models.processes",
     "pygeoapi.process.base",
+    "pygeoapi.process.exceptions",
     "pygeoapi_prefect.process.base",
     "pygeoapi_prefect.process.inputs",
     "pygeoapi_prefect.process.outputs",
@@ -208,11 +212,13 @@ def main() -> None:
     gc.disable()
     try:
         failed = preload([*PRELOAD, *modules])
+        from pygeoapi_prefect.worker.lean import warm
     except RuntimeError as error:
         connection.sendall(wire.pack({"refused": str(error)}))
         raise SystemExit(1) from error
     for name in failed:
         connection.sendall(wire.pack({"not_preloaded": name}))
+    warm()
     gc.collect()
     gc.freeze()  # the garbage collector of a child leaves the shared memory alone
     gc.enable()

@@ -1,5 +1,6 @@
 """What bad input gets: a clear problem of the right status, never a 5xx for a client's fault."""
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,14 @@ INVALID, MISSING = "invalid-parameter-value", "missing-parameter-value"
         (b'{"inputs": []}', "'inputs'"),
         (b'{"inputs": {"name": "x"}, "outputs": []}', "'outputs'"),
         (b'{"inputs": {"name": "x"}, "response": "html"}', "'response'"),
+        (b'{"inputs": {"name": "x"}, "response": []}', "'response'"),
+        (b'{"inputs": {"name": 1e999}}', "out of range"),
+        (b'{"a": ' * 100_000 + b"1" + b"}" * 100_000, "nested"),
+        (b'{"inputs": {"name": "x"}, "outputs": {"result": null}}', "'result'"),
+        (b'{"inputs": {"name": "x"}, "outputs": {"result": {"transmissionMode": []}}}', "Mode"),
+        # The flow's own model would refuse these, on the worker.
+        (b'{"inputs": {"name": {"value": "x", "mediaType": 3}}}', "inputs.name"),
+        (b'{"inputs": {"name": "x"}, "outputs": {"result": {"format": 3}}}', "outputs.result"),
     ],
 )
 def test_a_body_that_is_no_execute_request(
@@ -96,14 +105,41 @@ def test_a_body_that_is_too_large(stack: RunningStack) -> None:
     assert_problem(stack.client.post(EXECUTION, content=pieces(), headers=JSON), 413)
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=x", "limit=1.5", "offset=-1"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\nno size\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nab\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"Content-Length: 50\r\n\r\n{}",
+    ],
+)
+def test_a_body_that_ends_too_soon(stack: RunningStack, body: bytes) -> None:
+    """And nothing after it: the client has closed its side."""
+    with socket.create_connection(("127.0.0.1", int(stack.url.rsplit(":", 1)[1])), 10) as client:
+        head = f"POST {EXECUTION} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        client.sendall(head.encode() + body)
+        client.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=0", "limit=-1", "limit=x", "limit=", "limit=1.5", "limit=%EF%BC%91", "limit=%00"),
+        *("offset=-1", "offset=x"),
+    ],
+)
 @pytest.mark.parametrize("path", ["/jobs", "/processes"])
 def test_paging_that_makes_no_sense(stack: RunningStack, path: str, query: str) -> None:
     assert_problem(stack.client.get(f"{path}?{query}"), 400, INVALID, query.partition("=")[0])
 
 
 def test_limits_beyond_the_largest_are_cut(stack: RunningStack) -> None:
-    assert stack.client.get("/processes?limit=999999999").status_code == 200
+    for limit in ("999999999", "9" * 400):
+        assert stack.client.get(f"/processes?limit={limit}").status_code == 200
     assert stack.client.get("/jobs?limit=10&offset=999999999").json()["jobs"] == []
 
 
@@ -114,7 +150,16 @@ def test_what_is_not_offered_yet_is_said(stack: RunningStack) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("PUT", "/jobs/x", "DELETE"), ("GET", EXECUTION, "POST"), ("POST", "/processes", "GET")],
+    [
+        ("PUT", "/jobs/x", "DELETE"),
+        ("DELETE", "/jobs", "GET"),
+        ("DELETE", "/jobs/x/results", "GET"),
+        ("POST", "/jobs/x/results/y", "GET"),
+        ("GET", EXECUTION, "POST"),
+        ("POST", "/processes", "GET"),
+        ("DELETE", "/processes/echo", "GET"),
+        ("POST", "/healthz", "GET"),
+    ],
 )
 def test_another_method(stack: RunningStack, method: str, path: str, allowed: str) -> None:
     reply = stack.client.request(method, path)

@@ -7,7 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
-from support.http import assert_problem, execute, job_of, prefect_run
+from support.http import (
+    assert_problem,
+    assert_status_info,
+    execute,
+    job_of,
+    paused_pool,
+    prefect_run,
+)
 from support.stack import RunningStack
 
 REFERENCE = {"transmissionMode": "reference"}
@@ -42,7 +49,7 @@ def test_async_is_201_with_the_whole_status(stack: RunningStack) -> None:
     assert reply.headers["Location"] == f"{stack.url}/jobs/{job['jobID']}"
     assert job["status"] == "accepted"
     assert job["processID"] == "hi-prefect-world"
-    assert None not in job.values()
+    assert_status_info(job)
     stack.wait_until(job["jobID"], "successful")
     results = stack.client.get(f"/jobs/{job['jobID']}/results")
     assert results.json() == {"result": "Hello Ann!"}
@@ -88,6 +95,16 @@ def test_wait_bounds_a_synchronous_execution(stack: RunningStack) -> None:
     reply = execute(stack, "slow", {"seconds": 60}, "wait=1")
     assert reply.status_code == 201
     assert stack.client.delete(f"/jobs/{reply.json()['jobID']}").status_code == 200
+
+
+def test_respond_async_with_wait_gives_the_job_if_results_do_not_come(stack: RunningStack) -> None:
+    with paused_pool(stack):
+        reply = execute(stack, "slow", {"seconds": 1}, "respond-async, wait=1")
+        assert reply.status_code == 201
+        assert reply.headers["Preference-Applied"] == "respond-async"
+        assert_status_info(reply.json())
+        assert reply.json()["status"] == "accepted"
+        stack.client.delete(reply.headers["Location"]).raise_for_status()
 
 
 def test_respond_async_with_wait_gives_results_that_come_in_time(stack: RunningStack) -> None:

@@ -1,12 +1,67 @@
 """What HTTP tests share: requests for jobs, and what every problem looks like."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from jsonschema import Draft202012Validator, FormatChecker
 
 from support.stack import RunningStack
 
 OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
+TIME = {"type": "string", "format": "date-time", "pattern": "Z$"}
+LINK = {
+    "type": "object",
+    "required": ["href", "rel", "type"],
+    "properties": {
+        "href": {"type": "string", "pattern": "^http"},
+        "rel": {"type": "string"},
+        "type": {"type": "string"},
+    },
+}
+STATUS_INFO = {
+    "type": "object",
+    "required": ["jobID", "processID", "status", "type", "links", "created", "updated", "message"],
+    "properties": {
+        "jobID": {"type": "string", "format": "uuid"},
+        "processID": {"type": "string", "minLength": 1},
+        "type": {"const": "process"},
+        "status": {"enum": ["accepted", "running", "successful", "failed", "dismissed"]},
+        "message": {"type": "string", "minLength": 1},
+        "created": TIME,
+        "started": TIME,
+        "finished": TIME,
+        "updated": TIME,
+        "progress": {"type": "integer", "minimum": 0, "maximum": 100},
+        "links": {"type": "array", "items": LINK},
+    },
+    "additionalProperties": False,
+}
+"""``statusInfo.yaml``, with what this server always tells."""
+
+
+def assert_status_info(job: dict[str, Any]) -> None:
+    """A job as the standard describes it; nothing null, nothing that is not yet known."""
+    Draft202012Validator(STATUS_INFO, format_checker=FormatChecker()).validate(job)
+    rels = {link["rel"].rpartition("/")[2] for link in job["links"]}
+    ended = job["status"] in ("successful", "failed")
+    assert ("finished" in job) >= ended
+    assert ("started" in job) >= (job["status"] == "successful")
+    if job["status"] == "accepted":
+        assert not {"started", "finished"} & set(job)
+    assert ("results" in rels) == (job["status"] == "successful")
+    assert ("exceptions" in rels) == (job["status"] == "failed")
+
+
+@contextmanager
+def paused_pool(stack: RunningStack) -> Iterator[None]:
+    """No worker gets a job meanwhile."""
+    stack.prefect.patch("/work_pools/pygeoapi", json={"is_paused": True}).raise_for_status()
+    try:
+        yield
+    finally:
+        stack.prefect.patch("/work_pools/pygeoapi", json={"is_paused": False}).raise_for_status()
 
 
 def execute(

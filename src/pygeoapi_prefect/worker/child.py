@@ -157,7 +157,7 @@ def prepare(job: Job) -> None:
     if job.memory_limit_mb is not None:
         limit_memory(job.memory_limit_mb)
     # Each line is in Prefect's log of the run; the worker's own output has what is amiss.
-    for handler in logging.getLogger("prefect").handlers:
+    for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
             handler.setLevel(logging.WARNING)
 

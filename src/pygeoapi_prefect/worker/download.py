@@ -72,5 +72,6 @@ def enter(code: Path, scratch: Path) -> None:
     work = scratch / "work"
     work.mkdir()
     for entry in code.iterdir():
-        (work / entry.name).symlink_to(entry)
+        if entry.name != "__pycache__":
+            (work / entry.name).symlink_to(entry)
     os.chdir(work)

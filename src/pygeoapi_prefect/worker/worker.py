@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 import time
 import uuid
@@ -37,7 +38,8 @@ HARD_TIMEOUT_MARGIN_SECONDS = 3.0  # the engine ends a run at its limit; this is
 RETRY_SECONDS = 2.0
 PRELOAD_VARIABLE = "PYGEOAPI_WORKER_PRELOAD"
 GRACE_VARIABLE = "PYGEOAPI_WORKER_GRACE_SECONDS"
-DEFAULT_GRACE_SECONDS = 8.0  # docker stop kills after 10
+DEFAULT_GRACE_SECONDS = 7.0  # docker stop kills after 10
+HAND_BACK_SECONDS = 5.0
 
 
 def default_limit() -> int:
@@ -119,6 +121,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         self._nudges = 0
         self._wake = asyncio.Event()
         self._stopping = False
+        self._hurry = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._services: list[asyncio.Task[None]] = []
         self._forks = ForkServer()
@@ -146,6 +149,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             self.heartbeat_interval_seconds,
             self._active.__contains__,
         )
+        self._stop_at_sigterm()
         for service in (self._claim_runs, self._listen, self._poll_cancelled, self._reap):
             self._services.append(asyncio.create_task(self._keep(service)))
         self._services.append(asyncio.create_task(self._keep_forks()))
@@ -164,6 +168,23 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         with suppress(Exception):
             await self._api.forget_worker(self._work_pool_name, self.name)
         await super().teardown(*exc_info)
+
+    def _stop_at_sigterm(self) -> None:
+        """End the task that runs the worker; again, and the jobs have no more time to end.
+
+        Prefect's command turns SIGTERM into SIGINT, which a process that was started in the
+        background of a script ignores.
+        """
+        starter = asyncio.current_task()
+
+        def stop() -> None:
+            if self._stopping:
+                self._hurry.set()
+            elif starter is not None:
+                starter.cancel()
+
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Prefect's poll, every ``PREFECT_WORKER_QUERY_SECONDS``: our safety net."""
@@ -417,11 +438,14 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             return
         grace = float(os.environ.get(GRACE_VARIABLE) or DEFAULT_GRACE_SECONDS)
         LOGGER.info("Stopping: %d jobs have %.0f s to end", len(self._tasks), grace)
-        await asyncio.wait(self._tasks, timeout=grace)
+        ended = asyncio.ensure_future(asyncio.wait(self._tasks))
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait((ended, hurry), timeout=grace, return_when=asyncio.FIRST_COMPLETED)
         for active in self._active.values():
             active.end("hand-back")
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
+        await asyncio.wait((ended,), timeout=HAND_BACK_SECONDS)
+        for waiting in (ended, hurry):
+            waiting.cancel()
 
     @staticmethod
     def _now() -> Any:

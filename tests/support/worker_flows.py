@@ -94,12 +94,17 @@ def leave(folder: str, job_id: str) -> None:
     os._exit(3)
 
 
+def vanish(folder: str, job_id: str) -> None:
+    note(folder, job_id)
+    os._exit(0)
+
+
 def kill(folder: str, job_id: str) -> None:
     note(folder, job_id)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-ACTIONS = (sleep, spin, stubborn, sleep_at_first, nap, greedy, look, ok, segv, leave, kill)
+ACTIONS = (sleep, spin, stubborn, sleep_at_first, nap, greedy, look, ok, segv, leave, vanish, kill)
 
 
 def work(job_id: str, action: str, folder: str) -> object:

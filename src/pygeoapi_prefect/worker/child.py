@@ -40,11 +40,10 @@ from prefect.states import Failed
 
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
-from pygeoapi_prefect.worker import download, lean
+from pygeoapi_prefect.worker import download, lean, wire
 from pygeoapi_prefect.worker.wire import Job
 
-EXIT_CONCLUDED = 0  # the run's state says how it ended
-EXIT_ERROR = 1  # the worker has to look
+EXIT_ERROR = 1
 JOB_NAME_PREFIX = "pygeoapi_job_"
 CONTRACT = "a flow must return an instance of JobStatusInfoInternal"
 DRAIN_SECONDS = 5
@@ -109,10 +108,11 @@ def main(job: Job, settings: Settings) -> NoReturn:
         with SettingsContext(profile=get_settings_context().profile, settings=settings):
             try:
                 prepare(job)
-                status = run(job)
+                concluded = run(job)
+                Path(job.scratch, wire.CONCLUDED).write_text(concluded)
+                status = 0
             except TerminationSignal:
-                # The worker, which sent it, decides on the state.
-                status = EXIT_CONCLUDED if control_listener.get_intent() else EXIT_ERROR
+                pass  # the worker, which sent it, decides on the state
             finally:
                 drain()
     except BaseException:
@@ -156,10 +156,10 @@ def prepare(job: Job) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if job.memory_limit_mb is not None:
         limit_memory(job.memory_limit_mb)
-    # Each line is in Prefect's log of the run; the worker's own output has what is amiss.
+    # Prefect has the log of the run; the worker's own output has a line for it.
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
-            handler.setLevel(logging.WARNING)
+            handler.setLevel(logging.CRITICAL)
 
 
 def limit_memory(limit_mb: int) -> None:
@@ -177,8 +177,8 @@ def data_bytes() -> int:
     return 0
 
 
-def run(job: Job) -> int:
-    """Load and run the flow; the process's exit status."""
+def run(job: Job) -> str:
+    """Load and run the flow; name of the state that the run is in then."""
     flow_run = FlowRun.model_validate(job.run)
     logger = flow_run_logger(flow_run)
     lean.trim()
@@ -188,19 +188,19 @@ def run(job: Job) -> int:
     ):
         if not is_still_ours(context.client, job):
             logger.info("The run was given to another worker meanwhile")
-            return EXIT_CONCLUDED
+            return "Handed over"
         try:
             flow = load(job, flow_run)
         except Exception as error:
             logger.exception("The flow's code could not be loaded")
             message = f"The flow's code could not be loaded: {type(error).__name__}: {error}"
             context.client.set_flow_run_state(flow_run.id, Failed(message=message))
-            return EXIT_CONCLUDED
+            return "Failed"
         return drive(adapted(flow, job), flow_run, logger)
 
 
-def drive(flow: Flow[..., Any], flow_run: FlowRun, logger: Any) -> int:
-    """Let Prefect's engine run the flow; 0 if the run's state says how it ended."""
+def drive(flow: Flow[..., Any], flow_run: FlowRun, logger: Any) -> str:
+    """Let Prefect's engine run the flow; name of the state that the run is in then."""
     # Without a deployment's id, the engine does not open a websocket to be told of suspensions;
     # it reads the run again before it starts the flow, so the flow's context has the id.
     detached = flow_run.model_copy(update={"deployment_id": None})
@@ -212,9 +212,9 @@ def drive(flow: Flow[..., Any], flow_run: FlowRun, logger: Any) -> int:
             result = asyncio.run(result)
         else:
             _drive_run_flow_result(flow, result)
-    except (Abort, Pause):
-        return EXIT_CONCLUDED
-    return EXIT_CONCLUDED if isinstance(result, State) else EXIT_ERROR
+    except (Abort, Pause) as signal_:
+        return type(signal_).__name__
+    return str(result.name) if isinstance(result, State) else "Ended"
 
 
 def is_still_ours(client: SyncPrefectClient, job: Job) -> bool:

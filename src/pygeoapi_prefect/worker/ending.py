@@ -4,12 +4,11 @@ import signal
 
 import httpx
 from prefect.exceptions import ObjectNotFound
-from prefect.logging.loggers import get_logger
 
 from pygeoapi_prefect.worker.api import AWAITING_RETRY, FINAL, Api, Json
 from pygeoapi_prefect.worker.forks import Exit
 
-LOGGER = get_logger("pygeoapi.worker")
+CANCELLED = ("CANCELLING", "CANCELLED")
 
 
 def describe(ended: Exit, memory_limit_mb: int | None = None) -> str:

@@ -49,6 +49,7 @@ class Reaper:
         self._is_active = is_active
         self._seen: dict[str, _Sighting] = {}
         self._runs_before: dict[str, str] = {}
+        self._idle_before: set[str] = set()
         self._claimants: dict[tuple[str, str], str | None] = {}
         self._last_scan = 0.0
 
@@ -109,11 +110,11 @@ class Reaper:
 
     async def _end_own(self, run_ids: list[str]) -> None:
         """Runs that Prefect gave to this worker, which did not hear of it."""
-        for run_id in run_ids:
-            if not self._is_active(run_id):
-                reason = "the answer to its claim was lost"
-                LOGGER.warning("Run %s: %s", run_id, reason)
-                await ending.hand_back(self._api, run_id, reason)
+        idle = {run_id for run_id in run_ids if not self._is_active(run_id)}
+        for run_id in idle & self._idle_before:
+            state = await ending.hand_back(self._api, run_id, "its worker does not know of it")
+            LOGGER.warning("Run %s, claimed but not known here: %s", run_id, state)
+        self._idle_before = idle
 
     async def _bury(self, name: str, is_listed: bool, run_ids: list[str]) -> None:
         if is_listed:

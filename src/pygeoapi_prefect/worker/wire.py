@@ -11,6 +11,8 @@ from typing import Any, Literal, Self
 
 _LENGTH = struct.Struct(">I")
 
+CONCLUDED = "concluded"
+"""File in a run's folder: its process has seen the run's end. It holds the state's name."""
 Signal = Literal["cancel", "hand-back", "kill"]
 
 

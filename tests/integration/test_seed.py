@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import yaml
 from support import s3_server
 from support.polling import wait_for
 from support.stack import REPOSITORY, RunningStack
+from support.web import serving
 
 SEED = REPOSITORY / "tests/seed"
 BUCKETS = {"test-sb1": "pygeoapi-test", "test-sb1-results": "pygeoapi-test-results"}
@@ -75,37 +75,6 @@ def simple_flow(module: str, deployment: str) -> dict[str, Any]:
     }
     processor = {"name": f"{module}.SimpleFlowProcessor", "prefect": prefect}
     return {"simple-flow": {"type": "process", "processor": processor}}
-
-
-@contextmanager
-def serving(environment: dict[str, str], config: Path, log: Path) -> Iterator[httpx.Client]:
-    """A web application with this configuration."""
-    port = s3_server.free_port()
-    url = f"http://127.0.0.1:{port}"
-    own = {"PYGEOAPI_CONFIG": str(config), "PYGEOAPI_URL": url}
-    command = ["-m", "gunicorn", "--worker-class", "gthread", "--threads", "8"]
-    command += ["--bind", f"127.0.0.1:{port}", "pygeoapi_prefect.web.app:APP"]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, *command],
-            env=environment | own,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        with httpx.Client(base_url=url, timeout=90, trust_env=False) as client:
-
-            def ready() -> bool:
-                assert process.poll() is None, log.read_text()
-                try:
-                    return client.get("/readyz").status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            wait_for(ready, 60, log.read_text)
-            yield client
-    finally:
-        s3_server.stop(process)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,54 @@
+"""A web application of its own, under gunicorn as in production."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from support.polling import wait_for
+from support.stack import free_port
+
+START_SECONDS = 60
+STOP_SECONDS = 10
+
+
+def gunicorn(environment: Mapping[str, str], port: int, log: Path) -> subprocess.Popen[bytes]:
+    """Start the web application; ``PYGEOAPI_CONFIG`` is in the environment."""
+    command = ["-m", "gunicorn", "--worker-class", "gthread", "--threads", "8"]
+    command += ["--bind", f"127.0.0.1:{port}", "pygeoapi_prefect.web.app:APP"]
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, *command],
+            env=dict(environment),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+@contextmanager
+def serving(
+    environment: Mapping[str, str], config: Path, log: Path, ready_path: str = "/readyz"
+) -> Iterator[httpx.Client]:
+    """A web application with this configuration, from when ``ready_path`` answers 200."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    own = {"PYGEOAPI_CONFIG": str(config), "PYGEOAPI_URL": url}
+    process = gunicorn({**environment, **own}, port, log)
+    try:
+        with httpx.Client(base_url=url, timeout=90, trust_env=False) as client:
+
+            def ready() -> bool:
+                assert process.poll() is None, log.read_text()
+                try:
+                    return client.get(ready_path).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            wait_for(ready, START_SECONDS, log.read_text)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)

@@ -1,0 +1,190 @@
+"""Settings from pygeoapi's configuration and from the environment."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pygeoapi_prefect.config import (
+    ManagerSettings,
+    OutgoingSettings,
+    PrefectDeployment,
+    Settings,
+    load_config,
+    processes_of,
+)
+from pygeoapi_prefect.errors import ConfigurationError
+
+ROOT = Path(__file__).parents[2]
+
+
+def process(**processor: Any) -> dict[str, Any]:
+    return {"type": "process", "processor": {"name": "some.Processor", **processor}}
+
+
+def settings(prefect: Any = None, **server: Any) -> Settings:
+    resource = process() if prefect is None else process(prefect=prefect)
+    return Settings.from_config({"server": server, "resources": {"p": resource}})
+
+
+def test_an_empty_configuration_has_defaults() -> None:
+    found = Settings.from_config({})
+    assert found.public_url == "http://localhost:5000"
+    assert (found.default_limit, found.max_limit) == (10, 10_000)
+    assert found.manager == ManagerSettings()
+    assert found.processes == {}
+
+
+@pytest.mark.parametrize(
+    ("server", "url"),
+    [
+        ({"url": "https://example.org"}, "https://example.org"),
+        ({"url": "https://example.org/a/"}, "https://example.org/a"),
+        (
+            {"url": "https://example.org", "api_rules": {"url_prefix": "/v1/"}},
+            "https://example.org/v1",
+        ),
+        ({"url": "https://example.org", "api_rules": None}, "https://example.org"),
+        ({"url": None}, "http://localhost:5000"),
+    ],
+)
+def test_the_root_of_links_has_no_slash_at_its_end(server: dict[str, Any], url: str) -> None:
+    assert settings(**server).public_url == url
+
+
+def test_limits_of_lists_are_pygeoapis() -> None:
+    found = settings(limits={"default_items": 3, "max_items": 7})
+    assert (found.default_limit, found.max_limit) == (3, 7)
+
+
+def test_the_manager_ignores_keys_that_are_pygeoapis() -> None:
+    manager = {"name": "x", "connection": "y", "output_dir": "/tmp", "result_storage": "a/b"}
+    found = settings(manager={**manager, "sync_timeout_seconds": 5}).manager
+    assert found.result_storage == "a/b"
+    assert found.output_dir == Path("/tmp")
+    assert found.sync_timeout_seconds == 5
+    assert found.inline_request_bytes == 8192
+    assert found.max_body_bytes == 16 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sync_timeout_seconds", 0),
+        ("sync_timeout_seconds", "soon"),
+        ("max_body_bytes", -1),
+        ("inline_request_bytes", -1),
+        ("max_reference_bytes", 0),
+        ("result_storage", ["a/b"]),
+    ],
+)
+def test_a_wrong_setting_of_the_manager_is_named(key: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"server\.manager\.{key}: "):
+        settings(manager={key: value})
+
+
+def test_the_configuration_of_the_processes_page() -> None:
+    deployment: dict[str, Any] = {
+        "name": "d", "queue": "q", "storage_block": "b/c", "storage_sub_path": "x"
+    }  # fmt: skip
+    found = settings({"result_storage": "r/s", "deployment": deployment}).processes["p"]
+    assert found.prefect.result_storage == "r/s"
+    assert found.prefect.deployment == PrefectDeployment(**deployment)
+    assert found.processor_def["name"] == "some.Processor"
+
+
+def test_a_deployment_needs_only_name_and_queue() -> None:
+    found = settings({"deployment": {"name": "d", "queue": "q"}}).processes["p"].prefect.deployment
+    assert found == PrefectDeployment(name="d", queue="q")
+    assert found.work_pool == "pygeoapi"
+    assert (found.storage_block, found.storage_sub_path, found.ignore_file) == (None, None, None)
+
+
+@pytest.mark.parametrize("prefect", [None, {}])
+def test_a_process_without_prefect_runs_here(prefect: Any) -> None:
+    found = settings(prefect).processes["p"].prefect
+    assert (found.deployment, found.result_storage) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("prefect", "told"),
+    [
+        ({"deploymnt": {}}, r"processor\.prefect\.deploymnt"),
+        ({"deployment": {"name": "d"}}, r"deployment\.queue"),
+        ({"deployment": {"queue": "q"}}, r"deployment\.name"),
+        ({"deployment": {"name": "d", "queue": "q", "que": 1}}, r"deployment\.que"),
+        ({"deployment": {"name": 3, "queue": "q"}}, r"deployment\.name"),
+        ({"result_storage": 3}, r"result_storage"),
+        ("x", r"processor\.prefect"),
+    ],
+)
+def test_a_wrong_key_of_a_process_is_named(prefect: Any, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"process 'p': .*{told}"):
+        settings(prefect)
+
+
+@pytest.mark.parametrize("resource", [{}, {"processor": None}, {"processor": {"prefect": {}}}])
+def test_a_process_without_a_class_is_named(resource: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"process 'p': processor\.name is missing"):
+        processes_of({"p": {"type": "process", **resource}})
+
+
+def test_only_processes_are_taken() -> None:
+    found = processes_of({"a": {"type": "collection"}, "b": process(), "c": None})
+    assert list(found) == ["b"]
+
+
+def test_the_environment_has_the_limits_of_outgoing_requests() -> None:
+    environ = {
+        "OUTGOING_ALLOWED_HOSTS": " Data.example.org, 10.0.0.0/8 ,",
+        "OUTGOING_MAX_BYTES": "1000",
+        "OUTGOING_TIMEOUT_SECONDS": "2.5",
+    }
+    found = OutgoingSettings.from_env(environ)
+    assert found.allowed_hosts == ("data.example.org", "10.0.0.0/8")
+    assert (found.max_bytes, found.timeout_seconds) == (1000, 2.5)
+    assert OutgoingSettings.from_env({"OUTGOING_MAX_BYTES": ""}) == OutgoingSettings()
+
+
+@pytest.mark.parametrize("value", ["much", "0", "-1"])
+def test_a_wrong_variable_is_named(value: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"OUTGOING\.max_bytes"):
+        OutgoingSettings.from_env({"OUTGOING_MAX_BYTES": value})
+
+
+def test_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text("server:\n  url: ${SOME_URL:-http://default}\n")
+    monkeypatch.delenv("SOME_URL", raising=False)
+    assert load_config(file)["server"]["url"] == "http://default"
+    monkeypatch.setenv("SOME_URL", "http://other")
+    assert load_config(file)["server"]["url"] == "http://other"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: [", "just text", "", "- a", "a: ${NOT_SET_ANYWHERE}", "a: \x00", "a: b: c"],
+)
+def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"config\.yml"):
+        load_config(file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nowhere\.yml"):
+        load_config(tmp_path / "nowhere.yml")
+
+
+def test_the_repositorys_own_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYGEOAPI_URL", "https://example.org/jobs/")
+    monkeypatch.setenv("RESULT_BLOCK", "remote-file-system/results")
+    monkeypatch.setenv("CODE_BLOCK", "remote-file-system/code")
+    found = Settings.from_config(load_config(ROOT / "pygeoapi-config.yml"))
+    assert found.public_url == "https://example.org/jobs"
+    assert found.manager.result_storage == "remote-file-system/results"
+    deployment = found.processes["simple-flow"].prefect.deployment
+    assert deployment is not None
+    assert deployment.storage_block == "remote-file-system/code"
+    assert found.processes["hello-world"].prefect.deployment is None

@@ -1,0 +1,111 @@
+"""Exceptions as answers, by the table of ``errors``."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask, Response, abort, request
+from flask.testing import FlaskClient
+from werkzeug.exceptions import HTTPException
+
+from pygeoapi_prefect import errors
+from pygeoapi_prefect.web import problem
+
+DETAIL = "what went wrong"
+
+
+def tree(cls: type[errors.StackError]) -> Iterator[type[errors.StackError]]:
+    yield cls
+    for child in cls.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from tree(child)
+
+
+def client_for(error: Exception) -> FlaskClient:
+    app = Flask("test")
+    app.config["MAX_CONTENT_LENGTH"] = 10
+
+    def view() -> str:
+        raise error
+
+    app.add_url_rule("/", "view", view, methods=["GET"])
+    app.add_url_rule("/body", "body", lambda: request.get_data(), methods=["POST"])
+    problem.register(app)
+    return app.test_client()
+
+
+@pytest.mark.parametrize("cls", list(tree(errors.StackError)))
+def test_every_error_has_its_answer(cls: type[errors.StackError]) -> None:
+    reply = client_for(cls(DETAIL)).get("/")
+    assert reply.status_code == cls.status
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    body = json.loads(reply.data)
+    assert (body["type"], body["title"]) == (cls.type, cls.title)
+    assert body["status"] == reply.status_code
+    hidden = issubclass(cls, errors.ConfigurationError)
+    assert (DETAIL in body["detail"]) != hidden
+    told = reply.headers.get("Retry-After")
+    assert told == (None if cls.retry_after is None else str(cls.retry_after))
+    assert (told is not None) == (cls.status == 503)
+
+
+def test_types_are_those_of_the_standard() -> None:
+    for cls in tree(errors.StackError):
+        assert cls.type == "about:blank" or cls.type.startswith(errors.OGC_EXCEPTIONS)
+    statuses = {cls.type: int(cls.status) for cls in tree(errors.StackError)}
+    known = {name: statuses[errors.OGC_EXCEPTIONS + name] for name in ("no-such-process",
+             "no-such-job", "result-not-ready", "job-dismissed", "missing-parameter-value",
+             "invalid-parameter-value")}  # fmt: skip
+    assert known == {
+        "no-such-process": 404,
+        "no-such-job": 404,
+        "result-not-ready": 404,
+        "job-dismissed": 410,
+        "missing-parameter-value": 400,
+        "invalid-parameter-value": 400,
+    }
+
+
+def test_a_failure_can_have_a_status_and_a_type_of_its_own() -> None:
+    error = errors.JobFailedError(DETAIL, status=422, type="https://example.org/type")
+    reply = client_for(error).get("/")
+    assert (reply.status_code, json.loads(reply.data)["type"]) == (422, "https://example.org/type")
+    assert errors.JobFailedError.status == 500
+
+
+def test_what_nobody_expected_is_in_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
+    reply = client_for(ValueError("secret")).get("/")
+    assert reply.status_code == 500
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert b"secret" not in reply.data
+    assert any(record.exc_info and "/ failed" in record.message for record in caplog.records)
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"), [(errors.EngineUnavailable, True), (errors.JobNotFoundError, False)]
+)
+def test_what_an_operator_has_to_see_is_logged(
+    caplog: pytest.LogCaptureFixture, error: type[errors.StackError], logged: bool
+) -> None:
+    with caplog.at_level(logging.INFO):
+        client_for(error(DETAIL)).get("/")
+    assert (DETAIL in caplog.text) == logged
+
+
+def test_flasks_own_errors_are_problems_too() -> None:
+    reply = client_for(ValueError()).get("/nothing")
+    assert (reply.status_code, json.loads(reply.data)["title"]) == (404, "Not Found")
+    reply = client_for(ValueError()).delete("/")
+    assert (reply.status_code, reply.headers["Content-Type"]) == (405, "application/problem+json")
+    assert "GET" in reply.headers["Allow"]
+    reply = client_for(ValueError()).post("/body", data=b"x" * 11)
+    assert reply.status_code == 413
+    assert json.loads(reply.data)["detail"] == "The request body is larger than 10 bytes"
+
+
+def test_a_ready_response_stays_what_it_is() -> None:
+    with pytest.raises(HTTPException) as caught:
+        abort(Response("tea", 418))
+    reply = client_for(caught.value).get("/")
+    assert (reply.status_code, reply.data) == (418, b"tea")

@@ -1,0 +1,186 @@
+"""The web application while Prefect's API is down: 503 and when to try again, never "not found"."""
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from support.http import assert_problem
+from support.polling import wait_for
+from support.stack import REPOSITORY, free_port
+from support.web import gunicorn, serving
+
+PATIENCE = 5.0
+JOB = f"/jobs/{uuid.uuid4()}"
+NEEDING_PREFECT = [
+    ("GET", "/jobs"),
+    ("GET", JOB),
+    ("DELETE", JOB),
+    ("GET", f"{JOB}/results"),
+    ("GET", f"{JOB}/results/result"),
+    ("POST", "/processes/simple-flow/execution"),
+    ("POST", "/processes/hello-world/execution"),
+]
+
+
+def environment(api_url: str) -> dict[str, str]:
+    path = os.pathsep.join([str(REPOSITORY / "flows"), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PREFECT_API_URL": api_url, "PYTHONPATH": path}
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answers everything with one status."""
+
+    status = 500
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(self.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - named by http.server
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def prefect_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def web(prefect_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """The application with the repository's configuration; nothing listens at Prefect's port."""
+    config = REPOSITORY / "pygeoapi-config.yml"
+    log = tmp_path_factory.mktemp("web") / "web.log"
+    own = environment(f"http://127.0.0.1:{prefect_port}/api")
+    with serving(own, config, log, ready_path="/healthz") as client:
+        yield client
+
+
+@pytest.fixture(params=["refused", 500])
+def down(request: pytest.FixtureRequest, prefect_port: int) -> Iterator[object]:
+    """How Prefect fails."""
+    if request.param == "refused":
+        yield request.param
+        return
+    with answering(prefect_port, request.param):
+        yield request.param
+
+
+@contextmanager
+def answering(port: int, status: int) -> Iterator[None]:
+    """Something at Prefect's port that answers everything with this status."""
+    handler = type("Handler", (Refusing,), {"status": status})
+    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("method", "path"), NEEDING_PREFECT)
+def test_what_needs_prefect_is_unavailable_at_once(
+    web: httpx.Client, down: object, method: str, path: str
+) -> None:
+    body = {"json": {"inputs": {"name": "Joe"}}} if method == "POST" else {}
+    began = time.monotonic()
+    reply = web.request(method, path, **body)  # type: ignore[arg-type]
+    assert time.monotonic() - began < PATIENCE
+    assert_problem(reply, 503, detail="Prefect's API")
+    assert int(reply.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 503])
+def test_every_refusal_that_can_heal_is_an_outage(
+    web: httpx.Client, prefect_port: int, status: int
+) -> None:
+    with answering(prefect_port, status):
+        began = time.monotonic()
+        assert_problem(web.get(JOB), 503, detail=f"Prefect's API answered {status}")
+        assert time.monotonic() - began < PATIENCE
+
+
+def test_asynchronous_execution_is_refused_not_lost(web: httpx.Client, down: object) -> None:
+    reply = web.post(
+        "/processes/echo/execution",
+        json={"inputs": {"echo": "x"}},
+        headers={"Prefer": "respond-async"},
+    )
+    assert_problem(reply, 503)
+    assert "Location" not in reply.headers
+
+
+def test_readiness_names_prefect(web: httpx.Client, down: object) -> None:
+    began = time.monotonic()
+    reply = web.get("/readyz")
+    assert time.monotonic() - began < PATIENCE
+    assert reply.status_code == 503
+    assert reply.json()["status"] == "unavailable"
+    assert "Prefect's API" in reply.json()["dependencies"]["prefect"]
+    assert reply.headers["Cache-Control"] == "no-store"
+
+
+def test_what_needs_no_prefect_goes_on(web: httpx.Client, down: object) -> None:
+    assert web.get("/healthz").json() == {"status": "ok"}
+    assert {p["id"] for p in web.get("/processes").json()["processes"]} >= {"echo", "hello-world"}
+    assert web.get("/processes/echo").json()["id"] == "echo"
+    assert web.get("/collections/lakes?f=json").json()["id"] == "lakes"
+    assert_problem(web.get("/processes/other"), 404, "no-such-process")
+    bad = web.post("/processes/simple-flow/execution", json={"inputs": {"name": 3}})
+    assert_problem(bad, 400, "invalid-parameter-value")
+    assert_problem(web.get("/jobs/x"), 404, "no-such-job")
+
+
+def test_links_begin_with_the_public_url(web: httpx.Client) -> None:
+    for path in ("/processes?limit=1", "/processes/echo"):
+        hrefs = [link["href"] for link in web.get(path).json()["links"]]
+        assert all(href.startswith(f"{web.base_url}/".replace("//p", "/p")) for href in hrefs)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"processor": {"name": "no_such_module.Processor"}}, "cannot load no_such_module"),
+        (
+            {"processor": {"name": "pygeoapi_prefect.examples.echo.EchoProcessor"}},
+            "its process_description has the id 'echo'",
+        ),
+        (
+            {"processor": {"name": "HelloWorld", "prefect": {"deployment": {"name": "d"}}}},
+            "processor.prefect.deployment.queue",
+        ),
+    ],
+)
+def test_a_wrong_configuration_stops_the_start_with_one_clear_line(
+    tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    config = yaml.safe_load((REPOSITORY / "pygeoapi-config.yml").read_text())
+    config["resources"] = {"wrong": {"type": "process", **change}}
+    file, log = tmp_path / "config.yml", tmp_path / "web.log"
+    file.write_text(yaml.safe_dump(config, width=1000))
+    own = environment("http://127.0.0.1:9/api") | {"PYGEOAPI_CONFIG": str(file)}
+    process = gunicorn(own, free_port(), log)
+    try:
+        wait_for(lambda: process.poll() is not None, 60, log.read_text)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 3
+    said = [line for line in log.read_text().splitlines() if "cannot start" in line]
+    assert len(said) == 1
+    assert "process 'wrong'" in said[0]
+    assert told in said[0]
+    assert "Traceback" not in log.read_text()

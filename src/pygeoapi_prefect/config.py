@@ -164,16 +164,26 @@ class Settings(BaseModel):
         """
         server = config.get("server") or {}
         limits = server.get("limits") or {}
-        prefix = str((server.get("api_rules") or {}).get("url_prefix") or "").strip("/")
-        url = str(server.get("url") or "http://localhost:5000").rstrip("/")
+        root = str(server.get("url") or "http://localhost:5000").rstrip("/")
+        if (server.get("api_rules") or {}).get("url_prefix"):
+            from pygeoapi.util import get_base_url  # it fills in the prefix's version numbers
+
+            root = str(get_base_url(dict(config))).rstrip("/")
+        try:
+            default, longest = (
+                int(limits.get(name, fallback))
+                for name, fallback in (("default_items", 10), ("max_items", 10_000))
+            )
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"server.limits: {error}") from error
         try:
             manager = ManagerSettings.model_validate(server.get("manager") or {})
         except ValidationError as error:
             raise ConfigurationError(describe(error, "server.manager")) from error
         return cls(
-            public_url=f"{url}/{prefix}" if prefix else url,
-            default_limit=int(limits.get("default_items", 10)),
-            max_limit=int(limits.get("max_items", 10_000)),
+            public_url=root,
+            default_limit=default,
+            max_limit=longest,
             manager=manager,
             processes=processes_of(config.get("resources") or {}),
         )

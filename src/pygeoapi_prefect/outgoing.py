@@ -8,7 +8,6 @@ themselves.
 """
 
 import ipaddress
-import json
 import socket
 import time
 from collections.abc import Iterator
@@ -26,6 +25,8 @@ MAX_REDIRECTS = 5
 JSON_SECONDS = 30.0
 JSON_TYPES = "application/json, application/geo+json"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Ways inside that Python takes for public: local NAT64, IPv4-compatible, 6to4 relays.
+_RELAYS = [ipaddress.ip_network(n) for n in ("64:ff9b:1::/48", "::/96", "192.88.99.0/24")]
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -38,21 +39,17 @@ def check(href: str) -> None:
     _split(href)
 
 
-def fetch_json(href: str, *, max_bytes: int) -> Any:
-    """The JSON value that a reference leads to.
+def fetch(href: str, *, max_bytes: int) -> bytes:
+    """The JSON text that a reference leads to.
 
     Raises:
-        InvalidJobParameterError: It cannot be had, is too large or is not JSON; names the URL.
+        InvalidJobParameterError: It cannot be had or is too large; names the URL.
     """
     with _open(href, JSON_SECONDS, JSON_TYPES) as (
         response,
         deadline,
     ):
-        content = b"".join(_limited(response, href, max_bytes, deadline))
-    try:
-        return json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise InvalidJobParameterError(f"{href} does not lead to valid JSON") from error
+        return b"".join(_limited(response, href, max_bytes, deadline))
 
 
 def download(href: str, target: Path, *, max_bytes: int | None = None) -> str:
@@ -87,6 +84,8 @@ def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Respon
     timeout = httpx.Timeout(15, connect=5)
     with httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout) as client:
         for _ in range(MAX_REDIRECTS + 1):
+            if time.monotonic() > deadline:
+                break
             try:
                 with client.stream("GET", **_pinned(url, accept)) as response:
                     if not response.has_redirect_location:
@@ -97,10 +96,12 @@ def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Respon
                         yield response, deadline
                         return
                     url = urljoin(url, response.headers["location"])
-            except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
                 reason = str(error) or type(error).__name__
                 raise InvalidJobParameterError(f"{href} cannot be fetched: {reason}") from error
-    raise InvalidJobParameterError(f"{href} redirects more than {MAX_REDIRECTS} times")
+    raise InvalidJobParameterError(
+        f"{href} redirects more than {MAX_REDIRECTS} times, or takes too long"
+    )
 
 
 def _limited(
@@ -140,7 +141,9 @@ def _split(url: str) -> tuple[str, int, str]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
+        if host and not host.isascii():
+            host = host.encode("idna").decode()
+    except ValueError as error:  # UnicodeError is one
         raise InvalidJobParameterError(f"{url[:200]!r} is not a URL") from error
     if parts.scheme not in ("http", "https") or not host:
         raise InvalidJobParameterError(f"{url[:200]!r} is not an http or https URL")
@@ -172,7 +175,8 @@ def _is_public(address: _Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return _is_public(inner)
-    return address.is_global and not address.is_multicast
+    relayed = any(address in network for network in _RELAYS)
+    return address.is_global and not address.is_multicast and not relayed
 
 
 def _listed(address: _Address, allowed: tuple[str, ...]) -> bool:

@@ -16,6 +16,7 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.errors import EngineUnavailable
 
 LOGGER = logging.getLogger(__name__)
 POLL_SECONDS = 2.0  # the safety net, should an event get lost
@@ -47,12 +48,15 @@ class Waiter:
                 self._events = {}
                 threading.Thread(target=self._listen, name="prefect-events", daemon=True).start()
 
-    def wait(self, run_id: str, timeout: float) -> runs.Run | None:
-        """Block until the run has ended, or for ``timeout`` seconds.
+    def wait(self, created: runs.Run, timeout: float) -> runs.Run | None:
+        """Block until a run has ended, or for ``timeout`` seconds.
+
+        An outage of Prefect meanwhile is waited out like everything else: the run exists.
 
         Returns:
-            The run as it is then; None if it was removed meanwhile.
+            The run as it was last seen; None if it was removed meanwhile.
         """
+        run_id, last = created.id, created
         deadline = time.monotonic() + timeout
         event = threading.Event()
         with self._lock:
@@ -61,10 +65,16 @@ class Waiter:
             woken = False
             while True:
                 event.clear()  # before reading: what ends after the reading sets it again
-                run = self._read(run_id, settle=woken)
+                try:
+                    run = self._read(run_id, settle=woken)
+                    if run is None:
+                        return None
+                    last = run
+                except EngineUnavailable:
+                    LOGGER.warning("run %s: Prefect cannot be reached; waiting on", run_id)
                 remaining = deadline - time.monotonic()
-                if run is None or run.is_final or remaining <= 0:
-                    return run
+                if last.is_final or remaining <= 0:
+                    return last
                 woken = event.wait(min(POLL_SECONDS, remaining))
         finally:
             with self._lock:

@@ -70,6 +70,10 @@ def _input(
 def _value(name: str, value: Any, schema: Mapping[str, Any], fetch: Fetch, check: Check) -> Any:
     if is_link(value):
         if not _is_json(schema, value):
+            if not _takes_media(schema):
+                raise InvalidJobParameterError(
+                    f"input '{name}': a reference to JSON was expected, not to another media type"
+                )
             check(name, value)
             return value
         value = fetch(name, value)
@@ -103,16 +107,27 @@ def is_qualified(value: object) -> bool:
 
 def _is_json(schema: Mapping[str, Any], link: Mapping[str, Any]) -> bool:
     """Whether the value behind a link is JSON that the schema can be held against."""
-    alternatives = [schema, *schema.get("oneOf", ()), *schema.get("anyOf", ())]
-    declared = str(link.get("type") or (link.get("format") or {}).get("mediaType") or "")
+    qualifier = link.get("format")
+    format_ = qualifier if isinstance(qualifier, Mapping) else {}
+    declared = str(link.get("type") or format_.get("mediaType") or "")
     if declared and "json" not in declared.lower():
         return False
-    described = [str(part.get("contentMediaType", "")) for part in alternatives]
-    if any("json" in media_type for media_type in described):
-        return True
-    return not any(described) and not any(
-        part.get("contentEncoding") or part.get("format") in BINARY_FORMATS for part in alternatives
+    media_types = [str(part.get("contentMediaType", "")) for part in _alternatives(schema)]
+    return any("json" in media_type for media_type in media_types) or not _takes_media(schema)
+
+
+def _takes_media(schema: Mapping[str, Any]) -> bool:
+    """Whether the schema, or an alternative of it, is for other content than JSON values."""
+    return any(
+        part.get("contentMediaType")
+        or part.get("contentEncoding")
+        or part.get("format") in BINARY_FORMATS
+        for part in _alternatives(schema)
     )
+
+
+def _alternatives(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [schema, *schema.get("oneOf", ()), *schema.get("anyOf", ())]
 
 
 def _is_bbox(schema: Mapping[str, Any]) -> bool:

@@ -31,16 +31,20 @@ def parse(body: bytes, content_type: str | None) -> dict[str, Any]:
         raise UnsupportedMediaType(
             f"The body of an execute request is application/json, not {media_type[:80]}"
         )
-    request = _load(body)
+    request = load(body)
     if not isinstance(request, dict):
         raise InvalidJobParameterError("The body must be a JSON object with the member 'inputs'")
-    if _too_deep(request):
-        raise InvalidJobParameterError(f"The body is nested deeper than {MAX_DEPTH} levels")
     check(request)
     return request
 
 
-def _load(body: bytes) -> Any:
+def load(body: bytes) -> Any:
+    """Read JSON text that a client is responsible for: its body, or what it refers to.
+
+    Raises:
+        InvalidJobParameterError: It is no JSON, is nested too deeply, or has a number or character
+            that cannot be used.
+    """
     if not body.strip():
         raise InvalidJobParameterError("The body is empty; it must be a JSON object")
     try:
@@ -63,6 +67,8 @@ def _load(body: bytes) -> Any:
         raise InvalidJobParameterError(f"The body is not valid JSON: {error}") from error
     except ValueError as error:  # an integer of thousands of digits, or not a number
         raise InvalidJobParameterError(f"The body holds an unusable number: {error}") from error
+    if isinstance(request, dict | list) and _too_deep(request):
+        raise InvalidJobParameterError(f"The body is nested deeper than {MAX_DEPTH} levels")
     return request
 
 
@@ -77,7 +83,7 @@ def _finite(text: str) -> float:
     return value
 
 
-def _too_deep(request: Mapping[str, Any]) -> bool:
+def _too_deep(request: dict[str, Any] | list[Any]) -> bool:
     level: list[Any] = [request]
     for _ in range(MAX_DEPTH):
         level = [

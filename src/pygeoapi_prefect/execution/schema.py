@@ -85,6 +85,8 @@ def problem(value: object, schema: Mapping[str, Any]) -> str | None:
         error = best_match(_validator(json.dumps(schema, sort_keys=True)).iter_errors(value))
     except (SchemaError, UnknownType, TypeError, KeyError) as fault:
         raise ConfigurationError(f"the schema of an input is not valid: {fault}") from fault
+    except OverflowError:
+        return f"{short(value)} is out of range"
     if error is None:
         return None
     where = "".join(f"[{part!r}]" for part in error.absolute_path)

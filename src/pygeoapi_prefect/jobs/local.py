@@ -4,8 +4,7 @@ import logging
 import os
 import socket
 import tempfile
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,14 +18,19 @@ from pygeoapi_prefect import storage
 from pygeoapi_prefect.config import ManagerSettings
 from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.engine.client import api
-from pygeoapi_prefect.errors import EngineUnavailable, JobFailedError, StackError
+from pygeoapi_prefect.errors import (
+    EngineUnavailable,
+    JobFailedError,
+    StackError,
+    StorageUnavailable,
+)
 from pygeoapi_prefect.jobs import records, status
+from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.jobs.submit import Submission, parameters
 from pygeoapi_prefect.process import vanilla
 
 LOGGER = logging.getLogger(__name__)
 OWNER_TAG_PREFIX = "pygeoapi-web:"
-RETRY_SECONDS = 5.0
 
 
 class LocalRunner:
@@ -75,7 +79,10 @@ class LocalRunner:
             expected = isinstance(error, StackError | GenericError)
             details = None if expected else error
             LOGGER.warning("job %s failed: %r", submission.job_id, error, exc_info=details)
-            return self._end(recorded.result(), "FAILED", status.failed_message(error), None)
+            run = self._end(recorded.result(), "FAILED", status.failed_message(error), None)
+            if isinstance(error, StorageUnavailable):
+                raise
+            return run
         data = {records.INLINE: record.model_dump(mode="json", exclude_none=True)}
         return self._end(recorded.result(), "COMPLETED", "", data)
 
@@ -91,13 +98,19 @@ class LocalRunner:
         process = submission.process
         if process.id not in self._flows:
             self._flows[process.id] = runs.flow_id(process.id)
-        return runs.start(
-            self._flows[process.id],
-            name=status.NAME_PREFIX + submission.job_id,
-            parameters=parameters(submission, self._settings, self.store(process.result_storage)),
-            tags=[*submission.tags, OWNER_TAG_PREFIX + owner()],
-            idempotency_key=submission.job_id,
-        )
+        try:
+            return runs.start(
+                self._flows[process.id],
+                name=status.NAME_PREFIX + submission.job_id,
+                parameters=parameters(
+                    submission, self._settings, self.store(process.result_storage)
+                ),
+                tags=[*submission.tags, OWNER_TAG_PREFIX + owner()],
+                idempotency_key=submission.job_id,
+            )
+        except Exception:
+            self._flows.pop(process.id, None)  # somebody may have deleted the flow in Prefect
+            raise
 
     def _run_flow(self, submission: Submission) -> runs.Run:
         """A Prefect-powered process: Prefect's engine runs and records it."""
@@ -118,7 +131,10 @@ class LocalRunner:
                 tags=[*submission.tags, OWNER_TAG_PREFIX + owner()],
             )
         run_flow(flow, flow_run=flow_run, parameters=values, return_type="state")
-        return runs.read(str(flow_run.id))
+        run = runs.read(str(flow_run.id))
+        if run.state_type == "CANCELLING":  # dismissed meanwhile, and nobody else ends it
+            return self._end(run, "CANCELLED", "Dismissed by a client", None)
+        return run
 
 
 def owner() -> str:
@@ -135,10 +151,10 @@ def end_abandoned() -> int:
     """
     running: Mapping[str, Any] = {
         "tags": {"all_": [status.TAG]},
-        "state": {"type": {"any_": ["RUNNING", "PENDING"]}},
+        "state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}},
     }
     ended = 0
-    for run in runs.iterate(running):
+    for run in list(runs.iterate(running)):  # before any of them is changed
         owners = [tag for tag in run.tags if tag.startswith(OWNER_TAG_PREFIX)]
         if owners and _is_gone(owners[0].removeprefix(OWNER_TAG_PREFIX)):
             LOGGER.warning("job %s: its web process is gone; it is ended", status.job_id(run))
@@ -167,19 +183,3 @@ def end_unrecorded(job_id: str) -> None:
     if run is not None and not run.is_final:
         LOGGER.warning("job %s: its end could not be recorded; it is ended as crashed", job_id)
         runs.set_state(run.id, "CRASHED", "Prefect was not available at the end", force=True)
-
-
-def in_background(action: Callable[[], object]) -> None:
-    """Do something in a thread of its own, as soon as Prefect can be reached."""
-    threading.Thread(target=_until_done, args=(action,), daemon=True).start()
-
-
-def _until_done(action: Callable[[], object]) -> None:
-    waiting = threading.Event()
-    while True:
-        try:
-            action()
-        except EngineUnavailable:
-            waiting.wait(RETRY_SECONDS)
-        else:
-            return

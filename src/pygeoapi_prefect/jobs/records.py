@@ -19,6 +19,12 @@ from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 
 INLINE = "pygeoapi_record"
 """Member of the state's data that holds the record of a run that Prefect did not execute."""
+
+
+class RecordMissing(JobFailedError):
+    """The store is there, but the record of the job is not."""
+
+
 CONTRACT = "a flow must return an instance of JobStatusInfoInternal"
 
 
@@ -35,7 +41,7 @@ def read(run: Run) -> JobStatusInfoInternal:
     try:
         document = json.loads(store.read(key))
     except OutputNotFound:
-        raise JobFailedError("the record of the job is gone from the result store") from None
+        raise RecordMissing("the record of the job is gone from the result store") from None
     except ValueError as error:
         raise JobFailedError(f"the record of the job is not JSON; {CONTRACT}") from error
     record = document.get("data") if _is_instance(document) else None

@@ -4,7 +4,7 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pygeoapi_prefect import errors, storage
@@ -77,7 +77,9 @@ class Jobs:
         mode = submission.mode
         if process.deployment is None:
             run = self._local.run(submission)
-            return Execution(submission.job_id, None, self._results(run), mode.applied)
+            # A wait cannot be bounded here: only "synchronously" is a preference that is met.
+            applied = mode.applied if mode.applied == "wait" else None
+            return Execution(submission.job_id, None, self._results(run), applied)
         patience = self._patience(mode.wait)
         if mode.run_async and mode.wait is None:
             patience = 0.0
@@ -85,7 +87,7 @@ class Jobs:
             self._waiter.listen()
         run = self._queue.put(submission)
         LOGGER.info("job %s: queued for process %s", submission.job_id, process.id)
-        ended = self._waiter.wait(run.id, patience) if patience else run
+        ended = self._waiter.wait(run, patience) if patience else run
         if ended is None:
             raise JobDismissedError("The job was dismissed and removed")
         if ended.is_final:
@@ -94,6 +96,8 @@ class Jobs:
             info = status.status_info(ended)
             return Execution(submission.job_id, info, None, mode.applied)
         runs.cancel(run.id)
+        if runs.read(run.id).state_type == "COMPLETED":  # just before it could be cancelled
+            return Execution(submission.job_id, None, self.results(submission.job_id), mode.applied)
         raise errors.SyncTimeout(
             f"The process did not finish within {patience:g} s; its job was cancelled"
         )
@@ -155,13 +159,15 @@ class Jobs:
             StorageUnavailable: The outputs cannot be removed now; the job is still there.
         """
         run = self._find(job_id)
-        if run.is_final:
-            self._remove(run)
-            LOGGER.info("job %s: removed with its outputs", job_id)
-        elif run.state_type != "CANCELLING":
+        if not run.is_final and run.state_type != "CANCELLING":
             runs.cancel(run.id)
             LOGGER.info("job %s: dismissed", job_id)
             run = runs.find(run.name) or run
+            if run.is_final and run.state_type != "CANCELLED":
+                self._remove(run)  # it ended before it could be cancelled
+        elif run.is_final:
+            self._remove(run)
+            LOGGER.info("job %s: removed with its outputs", job_id)
         info = status.status_info(run)
         return {**info, "status": "dismissed", "message": "The job was dismissed"}
 
@@ -185,16 +191,20 @@ class Jobs:
             return run
         try:
             self._record(run)
-        except JobFailedError:
-            return runs.read(run.id)
+        except JobFailedError as error:
+            message = status.failed_message(JobFailedError(str(error)))
+            return replace(run, state_type="FAILED", state_message=message)
         return run
 
     def _record(self, run: runs.Run) -> JobStatusInfoInternal:
         try:
             return records.read(run)
+        except records.RecordMissing:
+            raise  # the store may be put back: nothing of this is remembered
         except JobFailedError as error:
             LOGGER.error("job %s: %s", status.job_id(run), error)
-            runs.set_state(run.id, "FAILED", status.failed_message(error), force=True)
+            message = status.failed_message(error)
+            runs.set_state(run.id, "FAILED", message, data=run.state_data, force=True)
             raise
 
     def _results(self, run: runs.Run) -> delivery.Reply:

@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from prefect.exceptions import ObjectNotFound
@@ -17,18 +18,22 @@ from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.errors import (
     ConfigurationError,
     DeploymentNotFound,
+    EngineUnavailable,
     InvalidJobParameterError,
     NotSupported,
 )
 from pygeoapi_prefect.execution import inputs, prefer
 from pygeoapi_prefect.execution import request as execute_request
 from pygeoapi_prefect.jobs import status
+from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.models import reference
 from pygeoapi_prefect.models.processes import ExecuteRequest
 from pygeoapi_prefect.process.registry import Process
 
 LOGGER = logging.getLogger(__name__)
 REQUEST_FILE = "request.json"
+REPLY = ("outputs", "response")
+MAX_REFERENCES = 32  # in one request: each may take half a minute
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,15 @@ def validate(
     if request.get("subscriber"):
         raise NotSupported("This server does not offer callbacks ('subscriber') yet")
 
+    fetched = count(1)
+
     def fetch(name: str, link: Mapping[str, Any]) -> Any:
-        return _named(name, lambda: outgoing.fetch_json(link["href"], max_bytes=limit))
+        if next(fetched) > MAX_REFERENCES:
+            raise InvalidJobParameterError(f"more than {MAX_REFERENCES} inputs by reference")
+        return _named(
+            name,
+            lambda: execute_request.load(outgoing.fetch(link["href"], max_bytes=limit)),
+        )
 
     def check(name: str, link: Mapping[str, Any]) -> None:
         _named(name, lambda: outgoing.check(link["href"]))
@@ -133,6 +145,10 @@ class Queue:
         except ObjectNotFound:  # deployed anew since we looked: the id has changed
             self._forget(process)
             return self._create(submission, values, self._deployment_id(process))
+        except EngineUnavailable:
+            # The client is told to try again: a run that Prefect created all the same must not run.
+            in_background(lambda: cancel_unanswered(submission.job_id))
+            raise
 
     @staticmethod
     def _create(submission: Submission, parameters: dict[str, Any], deployment: str) -> runs.Run:
@@ -167,6 +183,18 @@ class Queue:
             self._deployments.pop(process.id, None)
 
 
+def cancel_unanswered(job_id: str) -> None:
+    """Cancel the run of a job that no client knows of, if there is one.
+
+    Raises:
+        EngineUnavailable: Prefect cannot be reached.
+    """
+    run = runs.find(status.NAME_PREFIX + job_id)
+    if run is not None and not run.is_final:
+        LOGGER.warning("job %s: created, but its client was told 503; it is cancelled", job_id)
+        runs.cancel(run.id)
+
+
 def parameters(
     submission: Submission, settings: ManagerSettings, store: storage.Store
 ) -> dict[str, Any]:
@@ -179,7 +207,11 @@ def parameters(
     """
     process = submission.process
     text = json.dumps(submission.request)
-    if len(text) > settings.inline_request_bytes and process.result_storage is not None:
+    if len(text) > settings.inline_request_bytes and process.result_storage is None:
+        # Of a run here only what decides on the reply is needed later.
+        kept = {key: submission.request[key] for key in REPLY if key in submission.request}
+        text = json.dumps(kept)
+    elif len(text) > settings.inline_request_bytes:
         path = f"{submission.job_id}/{REQUEST_FILE}"
         store.write(path, text.encode())
         text = f"{reference.PREFIX}{process.result_storage}#{path}"

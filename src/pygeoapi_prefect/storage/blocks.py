@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,6 +62,7 @@ def open_store_by_id(document_id: UUID) -> Store:
 def open_folder(folder: Path) -> Store:
     """A folder of this machine as a store, for what needs no block: only this machine reads it."""
     path = str(folder.expanduser().absolute())
+    Path(path).mkdir(parents=True, exist_ok=True)
     return LocalStore(f"{LOCAL}:{path}", UUID(int=0), path, fsspec.filesystem("file"))
 
 
@@ -101,6 +103,8 @@ def save_local_block(name: str, basepath: str) -> None:
         EngineUnavailable: Prefect cannot be reached.
     """
     _save(name, lambda: LocalFileSystem(basepath=basepath))
+    with suppress(OSError):  # it may be a folder of other machines
+        Path(basepath).expanduser().mkdir(parents=True, exist_ok=True)
 
 
 def _save(name: str, block: Callable[[], LocalFileSystem | RemoteFileSystem]) -> None:

@@ -227,7 +227,7 @@ class Store:
         if isinstance(error, PermissionError):
             what = "refuses the credentials or the access"
         elif isinstance(error, FileNotFoundError):
-            what = "has no such bucket"
+            what = "has no such bucket or folder"
         self.failed = True
         LOGGER.warning("store %s (%s) %s: %s", self.slug, self.basepath, what, error)
         return StorageUnavailable(f"the store {self.slug} {what}")
@@ -266,12 +266,14 @@ class LocalStore(Store):
     @override
     def delete_folder(self, path: str) -> None:
         location = self.resolve(path)
+        self._require_root()
         with self._translated(), suppress(FileNotFoundError):
             shutil.rmtree(location)
 
     @override
     def _require_root(self) -> None:
-        """A missing folder is made by the first write."""
+        if not Path(self.basepath).is_dir():
+            raise self._unavailable(FileNotFoundError(self.basepath))
 
 
 def _failures() -> tuple[type[Exception], ...]:

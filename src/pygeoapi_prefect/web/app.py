@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from pygeoapi.config import get_config
+from pygeoapi.util import get_api_rules
 
 from pygeoapi_prefect.errors import ConfigurationError
 from pygeoapi_prefect.jobs import local
+from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.web import health, problem
 from pygeoapi_prefect.web.views import Views
@@ -28,7 +31,6 @@ def _import_pygeoapi() -> tuple[Flask, PrefectManager]:
     if os.environ.get("PYGEOAPI_OPENAPI"):
         from pygeoapi.flask_app import APP, api_
     else:
-        from pygeoapi.config import get_config
         from pygeoapi.openapi import get_oas
 
         with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +60,8 @@ def _replace_views(app: Flask, manager: PrefectManager) -> None:
     if missing:
         raise ConfigurationError(f"this version of pygeoapi has no endpoint {sorted(missing)}")
     app.view_functions.update(ours)
-    app.add_url_rule("/jobs/<job_id>/results/<output_id>", "output", views.output)
+    prefix = get_api_rules(get_config()).get_url_prefix("flask")
+    app.add_url_rule(f"{prefix}/jobs/<job_id>/results/<output_id>", "output", views.output)
 
 
 def create_app() -> Flask:
@@ -74,7 +77,7 @@ def create_app() -> Flask:
     app.add_url_rule("/healthz", "healthz", health.healthz)
     app.add_url_rule("/readyz", "readyz", health.readiness(blocks))
     problem.register(app)
-    local.in_background(local.end_abandoned)
+    in_background(local.end_abandoned)
     return app
 
 

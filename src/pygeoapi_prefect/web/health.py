@@ -1,6 +1,7 @@
 """Liveness and readiness, for container and proxy probes."""
 
 import json
+import logging
 from collections.abc import Callable, Iterable
 
 from flask import Response
@@ -9,6 +10,7 @@ from pygeoapi_prefect import storage
 from pygeoapi_prefect.engine import client
 from pygeoapi_prefect.errors import StackError
 
+LOGGER = logging.getLogger(__name__)
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -41,4 +43,7 @@ def _state(check: Callable[[], object]) -> str:
         check()
     except StackError as error:
         return str(error)
+    except Exception:  # whatever it is: it is not ready, and a probe must be told which part
+        LOGGER.exception("a dependency cannot be checked")
+        return "cannot be used; the server's log has the reason"
     return "ok"

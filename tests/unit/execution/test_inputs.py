@@ -160,14 +160,31 @@ def test_json_by_reference_is_fetched_and_validated() -> None:
         ({"type": "string", "contentEncoding": "binary"}, REMOTE),
         ({"type": "string", "format": "byte"}, REMOTE),
         ({"oneOf": [{"type": "string"}, {"type": "string", "format": "binary"}]}, REMOTE),
-        ({"type": "object"}, {**REMOTE, "type": "image/tiff"}),
-        ({"type": "object"}, {**REMOTE, "format": {"mediaType": "image/tiff"}}),
+        ({"type": "string", "format": "byte"}, {**REMOTE, "type": "image/tiff"}),
+        ({"contentMediaType": "image/tiff"}, {**REMOTE, "format": {"mediaType": "image/tiff"}}),
     ],
 )
 def test_anything_else_by_reference_is_left_to_the_flow(
     schema: dict[str, Any], link: dict[str, Any]
 ) -> None:
     assert resolve(schema, link) == (link, ["check x"])
+
+
+@pytest.mark.parametrize(
+    "link", [{**REMOTE, "type": "text/plain"}, {**REMOTE, "format": {"mediaType": "image/tiff"}}]
+)
+def test_a_json_input_cannot_be_anything_else_by_reference(link: dict[str, Any]) -> None:
+    with pytest.raises(InvalidJobParameterError, match="input 'x': a reference to JSON"):
+        resolve({"type": "number", "maximum": 100}, link)
+
+
+def test_a_format_that_is_no_object_is_no_format() -> None:
+    assert resolve({"type": "object"}, {**REMOTE, "format": "abc"}, {"a": 1})[0] == {"a": 1}
+
+
+def test_a_number_beyond_all_bounds_is_refused() -> None:
+    with pytest.raises(InvalidJobParameterError, match="out of range"):
+        validate({"x": 10**400}, x={"type": "number", "multipleOf": 0.1})
 
 
 def test_an_object_that_only_looks_like_a_link_is_a_value() -> None:

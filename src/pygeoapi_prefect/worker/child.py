@@ -196,17 +196,25 @@ def run(job: Job) -> str:
             message = f"The flow's code could not be loaded: {type(error).__name__}: {error}"
             context.client.set_flow_run_state(flow_run.id, Failed(message=message))
             return "Failed"
-        return drive(adapted(flow, job), flow_run, logger)
+        # Without a deployment's id, the engine opens no websocket to be told of suspensions.
+        detached = flow_run.model_copy(update={"deployment_id": None})
+        lean.spare(
+            context.client,
+            detached,
+            flow_run.deployment_id,
+            has_retries=bool(flow.retries),
+            result_block=BlockDocument.model_validate(job.result_block)
+            if job.result_block
+            else None,
+        )
+        return drive(adapted(flow, job), detached, logger)
 
 
 def drive(flow: Flow[..., Any], flow_run: FlowRun, logger: Any) -> str:
     """Let Prefect's engine run the flow; name of the state that the run is in then."""
-    # Without a deployment's id, the engine does not open a websocket to be told of suspensions;
-    # it reads the run again before it starts the flow, so the flow's context has the id.
-    detached = flow_run.model_copy(update={"deployment_id": None})
     try:
         result = flow_engine.run_flow(
-            flow, flow_run=detached, return_type="state", error_logger=logger
+            flow, flow_run=flow_run, return_type="state", error_logger=logger
         )
         if asyncio.iscoroutine(result):
             result = asyncio.run(result)

@@ -148,13 +148,19 @@ class Dispatcher:
     async def _start_runs(self) -> int:
         """Start as many runs as there are slots and runs; how many nudges that answers."""
         started = 0
+        may_read = True
         while not self._stopping and not self._forks().ended.is_set():
             if len(self.active) >= self._slots:
-                self._more = True  # perhaps: who gets free will look
-                return started + self._nudges + self._slots
-            run = await self._next()
-            if run is None:
-                break
+                self._more = True  # perhaps: the first slot that gets free will tell
+                return self._slots + started
+            if not self._backlog or time.monotonic() > self._backlog_until:
+                if not may_read:
+                    break
+                await self._read()
+                may_read = self._more
+                if not self._backlog:
+                    break
+            run = self._backlog.popleft()
             if str(run["id"]) not in self.active:
                 active = self.active[str(run["id"])] = Active(run)
                 task = asyncio.create_task(self._take(active))
@@ -163,20 +169,17 @@ class Dispatcher:
                 started += 1
         return started
 
-    async def _next(self) -> Json | None:
-        """The next run that is due; what was read but not taken is kept for a second.
+    async def _read(self) -> None:
+        """Read runs that are due, some more than there are slots; they are kept for a second.
 
         Each reading costs the server 40 ms, and a busy worker would read once for each job.
         """
-        now = time.monotonic()
-        if not self._backlog or now > self._backlog_until:
-            limit = 2 * self._slots - len(self.active)
-            due = await self._api.scheduled(self._pool, self._queues, limit)
-            self.polled = time.monotonic()
-            self._more = len(due) >= limit
-            self._backlog = deque(run for run in due if str(run["id"]) not in self.active)
-            self._backlog_until = now + BACKLOG_SECONDS
-        return self._backlog.popleft() if self._backlog else None
+        limit = 2 * self._slots - len(self.active)
+        due = await self._api.scheduled(self._pool, self._queues, limit)
+        self.polled = time.monotonic()
+        self._more = len(due) >= limit
+        self._backlog = deque(run for run in due if str(run["id"]) not in self.active)
+        self._backlog_until = self.polled + BACKLOG_SECONDS
 
     # -- Running -------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import random
 import resource
 import signal
 import sys
+import sysconfig
 import tempfile
 import time
 import traceback
@@ -103,6 +104,7 @@ def apply(env: Mapping[str, str | None]) -> None:
 def main(job: Job, settings: Settings) -> NoReturn:
     """Run a job in this process, which has just been forked, and end the process."""
     status = EXIT_ERROR
+    before = len(sys.modules)
     try:
         separate(os.getppid())
         with SettingsContext(profile=get_settings_context().profile, settings=settings):
@@ -110,6 +112,7 @@ def main(job: Job, settings: Settings) -> NoReturn:
                 prepare(job)
                 concluded = run(job)
                 Path(job.scratch, wire.CONCLUDED).write_text(concluded)
+                Path(job.scratch, wire.IMPORTED).write_text("\n".join(imported(before)))
                 status = 0
             except TerminationSignal:
                 pass  # the worker, which sent it, decides on the state
@@ -309,6 +312,21 @@ def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
             raise too_much() from error
 
     return wrapper
+
+
+def imported(before: int) -> list[str]:
+    """The modules of installed packages that were imported after the first so many.
+
+    Modules of the standard library are among them if a package's are.
+    """
+    shared = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    names, files = [], []
+    for name, module in list(sys.modules.items())[before:]:
+        file = getattr(module, "__file__", None)
+        if file is not None and file.startswith((*shared, sysconfig.get_path("stdlib"))):
+            names.append(name)
+            files.append(file)
+    return names if any(file.startswith(shared) for file in files) else []
 
 
 def drain() -> None:

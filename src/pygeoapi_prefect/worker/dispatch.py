@@ -15,8 +15,9 @@ from prefect.logging.loggers import get_logger
 from pygeoapi_prefect.worker import ending, wire
 from pygeoapi_prefect.worker.api import Api, Json
 from pygeoapi_prefect.worker.configuration import JobConfiguration
-from pygeoapi_prefect.worker.forks import Child, Exit, ForkServer
+from pygeoapi_prefect.worker.forks import Child, Exit
 from pygeoapi_prefect.worker.plans import Plan, Plans
+from pygeoapi_prefect.worker.preloading import ForkServers
 
 LOGGER = get_logger("pygeoapi.worker")
 NUDGE_PAUSES = (0.0, 0.015, 0.04)  # an event may precede what it tells of
@@ -58,7 +59,7 @@ class Dispatcher:
     Args:
         api: Prefect's API.
         plans: How to start runs.
-        forks: The fork server of the moment.
+        forks: Where processes come from.
         name: Name of the worker.
         pool: Name of the work pool.
         queues: Names of its queues; none means all.
@@ -70,7 +71,7 @@ class Dispatcher:
         self,
         api: Api,
         plans: Plans,
-        forks: Callable[[], ForkServer],
+        forks: ForkServers,
         *,
         name: str,
         pool: str,
@@ -149,7 +150,7 @@ class Dispatcher:
         """Start as many runs as there are slots and runs; how many nudges that answers."""
         started = 0
         may_read = True
-        while not self._stopping and not self._forks().ended.is_set():
+        while not self._stopping and self._forks.is_up:
             if len(self.active) >= self._slots:
                 self._more = True  # perhaps: the first slot that gets free will tell
                 return self._slots + started
@@ -205,7 +206,7 @@ class Dispatcher:
         ended = None
         try:
             plan = await self._plans.get(active.run)
-            child = self._forks().run(self._job(active.run, state_id, claimed, plan, scratch))
+            child = self._forks.run(self._job(active.run, state_id, claimed, plan, scratch))
             ended = await self._watch(active, child, plan.configuration.timeout_seconds)
             state = await self._settle(active, ended, scratch, plan.configuration)
         except Exception as error:
@@ -246,11 +247,11 @@ class Dispatcher:
         finally:
             stop.cancel()
         if not child.exited.done() and active.reason is not None:
-            self._forks().signal(child, active.reason)
+            child.signal(active.reason)
             await asyncio.wait((child.exited,), timeout=CANCEL_GRACE_SECONDS)
         if not child.exited.done():
             active.reason = active.reason or "kill"
-            self._forks().signal(child, "kill")
+            child.signal("kill")
         return await child.exited
 
     async def _settle(
@@ -270,6 +271,7 @@ class Dispatcher:
 
         if active.reason is None:
             with suppress(FileNotFoundError):
+                self._forks.learn((scratch / wire.IMPORTED).read_text().split())
                 return (scratch / wire.CONCLUDED).read_text()
         return await self._insist(settle)
 

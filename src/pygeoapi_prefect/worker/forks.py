@@ -10,11 +10,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from prefect.logging.loggers import get_logger
-
 from pygeoapi_prefect.worker import wire
 
-LOGGER = get_logger("pygeoapi.worker")
 READY_SECONDS = 120.0
 READ_BYTES = 1 << 16
 # Libraries that would start threads when they are imported do not, in the fork server.
@@ -46,17 +43,35 @@ class Child:
 
     Attributes:
         run_id: Prefect's identifier of the run.
+        server: The fork server that it comes from.
         exited: Set when it has ended.
         pid: Its number, once it is known.
     """
 
     run_id: str
+    server: "ForkServer" = field(repr=False)
     exited: asyncio.Future[Exit] = field(repr=False)
     pid: int | None = None
+
+    def signal(self, what: wire.Signal) -> None:
+        """End it and its process group, gently or not."""
+        self.server.signal(self.run_id, what)
 
 
 class ForkServerFailed(RuntimeError):
     """The fork server does not start; the text says why."""
+
+
+class ModuleRefused(ForkServerFailed):
+    """A module must not be imported before the fork.
+
+    Attributes:
+        module: Its name.
+    """
+
+    def __init__(self, module: str, reason: str) -> None:
+        super().__init__(f"{module} {reason}")
+        self.module = module
 
 
 class ForkServer:
@@ -94,12 +109,13 @@ class ForkServer:
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "pygeoapi_prefect.worker.zygote"),
-                *(str(theirs.fileno()), ",".join(self._modules)),
+                str(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 env={**os.environ, **SINGLE_THREADED},
                 start_new_session=True,
             )
+        self._outgoing.put_nowait(wire.preload_request(self._modules))
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         try:
             await asyncio.wait_for(asyncio.shield(self._ready), READY_SECONDS)
@@ -109,7 +125,7 @@ class ForkServer:
 
     def run(self, job: wire.Job) -> Child:
         """Fork a child for a job."""
-        child = Child(job.id, asyncio.get_running_loop().create_future())
+        child = Child(job.id, self, asyncio.get_running_loop().create_future())
         if self.ended.is_set():
             child.exited.set_result(Exit(-signal.SIGKILL, error="the fork server has ended"))
             return child
@@ -117,9 +133,20 @@ class ForkServer:
         self._outgoing.put_nowait(wire.run_request(job))
         return child
 
-    def signal(self, child: Child, what: wire.Signal) -> None:
-        """End a child and its process group, gently or not."""
-        self._outgoing.put_nowait(wire.signal_request(child.run_id, what))
+    def signal(self, run_id: str, what: wire.Signal) -> None:
+        """End the child of a run and its process group, gently or not."""
+        self._outgoing.put_nowait(wire.signal_request(run_id, what))
+
+    async def stop_when_idle(self) -> None:
+        """End the process as soon as it has no children, or when this is cancelled."""
+        try:
+            while self._children and not self.ended.is_set():
+                await asyncio.wait(
+                    [child.exited for child in self._children.values()],
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+        finally:
+            await self.stop()
 
     async def stop(self) -> None:
         """End the process; it ends its children first."""
@@ -170,10 +197,8 @@ class ForkServer:
                     child.exited.set_result(Exit(**details))  # type: ignore[arg-type]
             case {"ready": _}:
                 self._ready.set_result(None)
-            case {"refused": reason}:
-                self._ready.set_exception(ForkServerFailed(str(reason)))
-            case {"not_preloaded": name}:
-                LOGGER.warning("The module %s cannot be imported beforehand", name)
+            case {"refused": str(module), "reason": str(reason)}:
+                self._ready.set_exception(ModuleRefused(module, reason))
 
     def _lose_children(self) -> None:
         """The process is gone: its children are, too, and what they have started must go."""

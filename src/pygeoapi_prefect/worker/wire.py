@@ -5,7 +5,7 @@ A message is a JSON object, preceded by its length in four bytes.
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
@@ -13,6 +13,8 @@ _LENGTH = struct.Struct(">I")
 
 CONCLUDED = "concluded"
 """File in a run's folder: its process has seen the run's end. It holds the state's name."""
+IMPORTED = "imported"
+"""File in a run's folder: names of the modules that the run had to import, one in each line."""
 Signal = Literal["cancel", "hand-back", "kill"]
 
 
@@ -57,6 +59,11 @@ class Job:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """The inverse of ``dataclasses.asdict``."""
         return cls(**value)
+
+
+def preload_request(modules: Sequence[str]) -> bytes:
+    """Worker to fork server, first of all: import these modules."""
+    return pack({"preload": list(modules)})
 
 
 def run_request(job: Job) -> bytes:

@@ -22,8 +22,8 @@ from pygeoapi_prefect.worker import ending, events
 from pygeoapi_prefect.worker.api import Api
 from pygeoapi_prefect.worker.configuration import JobConfiguration, Variables
 from pygeoapi_prefect.worker.dispatch import RETRY_SECONDS, Dispatcher
-from pygeoapi_prefect.worker.forks import ForkServer
 from pygeoapi_prefect.worker.plans import Plans
+from pygeoapi_prefect.worker.preloading import ForkServers
 from pygeoapi_prefect.worker.reaper import Reaper
 
 LOGGER = get_logger("pygeoapi.worker")
@@ -83,14 +83,15 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         self._slots = limit or default_limit()
         self._hurry = asyncio.Event()
         self._services: list[asyncio.Task[None]] = []
-        self._forks = ForkServer()
+        modules = os.environ.get(PRELOAD_VARIABLE, "").split(",")
+        self._forks = ForkServers(name.strip() for name in modules if name.strip())
         self._dispatcher: Dispatcher | None = None
 
     # -- Prefect's interface -------------------------------------------------------------------
 
     async def setup(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="pygeoapi-worker-"))
-        forks = asyncio.create_task(self._start_forks())
+        forks = asyncio.create_task(self._forks.start())
         try:
             await super().setup()
             await forks
@@ -116,7 +117,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             self._listen,
             self._poll_cancelled,
             self._reap,
-            self._keep_forks,
+            self._forks.keep,
         )
         self._services = [asyncio.create_task(self._keep(service)) for service in services]
         LOGGER.info("Worker %s is ready for %d jobs at a time", self.name, self._slots)
@@ -228,20 +229,6 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         while True:
             await asyncio.sleep(reaper.scan_seconds)
             await reaper.scan()
-
-    async def _start_forks(self) -> None:
-        modules = os.environ.get(PRELOAD_VARIABLE, "").split(",")
-        self._forks = ForkServer([name.strip() for name in modules if name.strip()])
-        await self._forks.start()
-
-    async def _keep_forks(self) -> None:
-        while True:
-            await self._forks.ended.wait()
-            LOGGER.error("The fork server has ended; starting another one")
-            await self._forks.stop()
-            await self._start_forks()
-            if self._dispatcher is not None:
-                self._dispatcher.nudge()
 
     def _stop_at_sigterm(self) -> None:
         """End the task that runs the worker; again, and the jobs have no more time to end.

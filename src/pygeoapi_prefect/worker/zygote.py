@@ -3,7 +3,7 @@
 It talks to nobody but its worker: no Prefect client, no block, no socket that a child could share.
 When the worker is gone, it ends all jobs, so that nobody waits for a dead worker's jobs in vain.
 
-``python -m pygeoapi_prefect.worker.zygote FD MODULE,...``; FD is one end of a socket pair.
+``python -m pygeoapi_prefect.worker.zygote FD``; FD is one end of a socket pair.
 """
 
 import gc
@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -58,24 +59,33 @@ def thread_count() -> int:
     return sum(1 for _ in tasks.iterdir()) if tasks.exists() else threading.active_count()
 
 
-def preload(modules: list[str]) -> list[str]:
-    """Import what jobs need; a module that cannot be imported is left to the job.
+class StartsThread(Exception):
+    """A module starts a thread when it is imported: forking would not be safe any more."""
 
-    Returns:
-        The modules that could not be imported.
+
+def preload(modules: Iterable[str]) -> None:
+    """Import what jobs need; a module that cannot be imported is left to the jobs.
 
     Raises:
-        RuntimeError: A module started a thread: names it. Forking would be unsafe.
+        StartsThread: The argument is the module's name.
     """
-    failed = []
     for name in modules:
-        try:
+        with suppress(Exception):
             import_module(name)
-        except Exception:
-            failed.append(name)
         if thread_count() != 1:
-            raise RuntimeError(f"importing {name} started a thread: it cannot be preloaded")
-    return failed
+            raise StartsThread(name)
+
+
+def first_message(connection: socket.socket, unpacker: wire.Unpacker) -> dict[str, object]:
+    """What the worker says first; it says nothing else before it is answered.
+
+    Raises:
+        ConnectionError: The worker is gone.
+    """
+    while data := connection.recv(READ_BYTES):
+        for message in unpacker.feed(data):
+            return message
+    raise ConnectionError("no worker")
 
 
 class Zygote:
@@ -208,16 +218,15 @@ class Zygote:
 def main() -> None:
     """Run the command line given in ``sys.argv``."""
     connection = socket.socket(fileno=int(sys.argv[1]))
-    modules = [name for name in sys.argv[2].split(",") if name]
     gc.disable()
+    wanted = first_message(connection, wire.Unpacker())["preload"]
     try:
-        failed = preload([*PRELOAD, *modules])
+        preload([*PRELOAD, *wanted])  # type: ignore[misc]
         from pygeoapi_prefect.worker.lean import warm
-    except RuntimeError as error:
-        connection.sendall(wire.pack({"refused": str(error)}))
-        raise SystemExit(1) from error
-    for name in failed:
-        connection.sendall(wire.pack({"not_preloaded": name}))
+    except StartsThread as error:
+        refused = {"refused": str(error), "reason": "starts a thread when it is imported"}
+        connection.sendall(wire.pack(refused))
+        raise SystemExit(1) from None
     warm()
     gc.collect()
     gc.freeze()  # the garbage collector of a child leaves the shared memory alone

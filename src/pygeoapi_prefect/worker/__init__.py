@@ -1,1 +1,0 @@
-"""A Prefect worker that starts jobs in milliseconds: claim, fork, run, cancel, reap."""

@@ -103,6 +103,12 @@ class ManagerSettings(BaseModel):
     max_reference_bytes: int = Field(
         default=16 * 1024 * 1024, gt=0, description="Largest JSON input by reference, in bytes"
     )
+    trusted_proxies: int = Field(
+        default=0, ge=0, le=10, description="Proxies in front whose X-Forwarded-* are believed"
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="Origins whose pages may use the API in a browser; * means all"
+    )
 
 
 class OutgoingSettings(BaseModel):

@@ -3,15 +3,16 @@
 Only http and https; a host's addresses are resolved once, checked, and the checked address is the
 one connected to, so that no second look-up can lead elsewhere; private, loopback and link-local
 addresses are refused unless allow-listed; redirects are followed by hand and checked again; size
-and time are bounded. Proxies of the environment are not used: they would resolve the name
-themselves.
+and time are bounded, the time of a server that sends its headers byte by byte too. Proxies of the
+environment are not used: they would resolve the name themselves.
 """
 
 import ipaddress
 import socket
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -45,10 +46,7 @@ def fetch(href: str, *, max_bytes: int) -> bytes:
     Raises:
         InvalidJobParameterError: It cannot be had or is too large; names the URL.
     """
-    with _open(href, JSON_SECONDS, JSON_TYPES) as (
-        response,
-        deadline,
-    ):
+    with _open(href, JSON_SECONDS, JSON_TYPES) as (response, deadline):
         return b"".join(_limited(response, href, max_bytes, deadline))
 
 
@@ -76,18 +74,67 @@ def download(href: str, target: Path, *, max_bytes: int | None = None) -> str:
         return str(response.headers.get("content-type", "")).partition(";")[0].strip()
 
 
+class _Deadline:
+    """A time by which everything must be over: connections that are open then are cut off.
+
+    A timeout of the HTTP client begins anew with every byte that arrives.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._open: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "_Deadline":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        with self._lock:
+            for connection in self._open:
+                connection.close()
+            self._open.clear()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time has come."""
+        return time.monotonic() >= self._end
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Note a new connection (httpx's and httpcore's request extension ``trace``)."""
+        if event != "connection.connect_tcp.complete":
+            return
+        # A copy: what is cut is the connection itself, which TLS goes on using under another one.
+        connection = info["return_value"].get_extra_info("socket").dup()
+        with self._lock:
+            self._open.append(connection)
+        if self.is_over:
+            self._cut()
+
+    def _cut(self) -> None:
+        with self._lock:
+            for connection in self._open:
+                with suppress(OSError):  # it has ended by itself
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
-def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Response, float]]:
+def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Response, _Deadline]]:
     """The final answer to a GET and the time by which its body must have been read."""
-    deadline = time.monotonic() + seconds
     url = href
     timeout = httpx.Timeout(15, connect=5)
-    with httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout) as client:
+    with (
+        _Deadline(seconds) as deadline,
+        httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout) as client,
+    ):
         for _ in range(MAX_REDIRECTS + 1):
-            if time.monotonic() > deadline:
+            if deadline.is_over:
                 break
             try:
-                with client.stream("GET", **_pinned(url, accept)) as response:
+                with client.stream("GET", **_pinned(url, accept, deadline)) as response:
                     if not response.has_redirect_location:
                         if response.is_error:
                             raise InvalidJobParameterError(
@@ -97,27 +144,29 @@ def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Respon
                         return
                     url = urljoin(url, response.headers["location"])
             except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+                if deadline.is_over:
+                    break
                 reason = str(error) or type(error).__name__
                 raise InvalidJobParameterError(f"{href} cannot be fetched: {reason}") from error
-    raise InvalidJobParameterError(
-        f"{href} redirects more than {MAX_REDIRECTS} times, or takes too long"
-    )
+    if deadline.is_over:
+        raise InvalidJobParameterError(f"{href} takes too long: more than {seconds:g} s")
+    raise InvalidJobParameterError(f"{href} redirects more than {MAX_REDIRECTS} times")
 
 
 def _limited(
-    response: httpx.Response, href: str, max_bytes: int, deadline: float
+    response: httpx.Response, href: str, max_bytes: int, deadline: _Deadline
 ) -> Iterator[bytes]:
     received = 0
     for piece in response.iter_bytes():
         received += len(piece)
         if received > max_bytes:
             raise InvalidJobParameterError(f"{href} is larger than {max_bytes} bytes")
-        if time.monotonic() > deadline:
-            raise InvalidJobParameterError(f"{href} takes too long to download")
         yield piece
+    if deadline.is_over:  # an end that was cut off may look like a regular one
+        raise InvalidJobParameterError(f"{href} takes too long to download")
 
 
-def _pinned(url: str, accept: str) -> dict[str, Any]:
+def _pinned(url: str, accept: str, deadline: _Deadline) -> dict[str, Any]:
     """The request for a URL, addressed to the address that was checked."""
     host, port, scheme = _split(url)
     address = _allowed_address(host, port)
@@ -133,7 +182,7 @@ def _pinned(url: str, accept: str) -> dict[str, Any]:
             "User-Agent": "pygeoapi-prefect-stack",
         },
         # The certificate is checked for the name, though the connection is to the address.
-        "extensions": {"sni_hostname": host},
+        "extensions": {"sni_hostname": host, "trace": deadline.trace},
     }
 
 

@@ -157,6 +157,11 @@ class CarelessProcessor(BasePrefectProcessor):
     process_description = description("careless")
 
 
+class CarelessSyncProcessor(BasePrefectProcessor):
+    process_flow = careless
+    process_description = description("careless-here")
+
+
 @flow(name="many-outputs", persist_result=True)
 def many(
     job_id: str,

@@ -6,8 +6,12 @@ from typing import Any
 from pygeoapi.process.base import (
     BaseProcessor,
     JobError,
+    JobNotFoundError,
+    JobResultNotFoundError,
+    ProcessError,
     ProcessorExecuteError,
     ProcessorGenericError,
+    UnknownProcessError,
 )
 
 STRING = {"schema": {"type": "string"}, "minOccurs": 0}
@@ -34,6 +38,10 @@ ERRORS: dict[str, Exception] = {
     "own": Unprocessable("only for the log", user_msg="cannot be read"),
     "generic": ProcessorGenericError("a generic fault"),
     "job": JobError("secret of the job"),
+    "no-job": JobNotFoundError("secret of the job"),
+    "no-result": JobResultNotFoundError("secret of the job"),
+    "process": ProcessError("secret of the process"),
+    "no-process": UnknownProcessError("secret of the process"),
     "unexpected": ValueError("secret of the server"),
 }
 

@@ -1,5 +1,6 @@
 """A web application of its own, under gunicorn as in production."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from support.polling import wait_for
-from support.stack import free_port
+from support.stack import REPOSITORY, TEST_PROCESSES, free_port
 
 START_SECONDS = 60
 STOP_SECONDS = 10
@@ -28,14 +29,24 @@ def gunicorn(environment: Mapping[str, str], port: int, log: Path) -> subprocess
         )
 
 
+def environment(prefect_api_url: str) -> dict[str, str]:
+    """The environment of a web application that uses Prefect at this address."""
+    paths = [str(REPOSITORY / "flows"), str(TEST_PROCESSES), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PREFECT_API_URL": prefect_api_url, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 @contextmanager
 def serving(
-    environment: Mapping[str, str], config: Path, log: Path, ready_path: str = "/readyz"
+    environment: Mapping[str, str],
+    config: Path,
+    log: Path,
+    ready_path: str = "/readyz",
+    public_url: str | None = None,
 ) -> Iterator[httpx.Client]:
     """A web application with this configuration, from when ``ready_path`` answers 200."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    own = {"PYGEOAPI_CONFIG": str(config), "PYGEOAPI_URL": url}
+    own = {"PYGEOAPI_CONFIG": str(config), "PYGEOAPI_URL": public_url or url}
     process = gunicorn({**environment, **own}, port, log)
     try:
         with httpx.Client(base_url=url, timeout=90, trust_env=False) as client:

@@ -13,6 +13,13 @@ from pygeoapi_prefect import outgoing
 from pygeoapi_prefect.errors import ConfigurationError, InvalidJobParameterError
 
 BIG = b"x" * 3_000_000
+REDIRECTS = {
+    "/once": "/json",
+    "/inside": "http://169.254.169.254/latest",
+    "/file": "file:///etc/passwd",
+    "/broken": "http://[bad",
+    "/loop": "/loop",
+}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -22,25 +29,25 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.hosts.append(self.headers["Host"])
-        match self.path.partition("?")[0]:
+        path = self.path.partition("?")[0]
+        if path in REDIRECTS:
+            self.reply(302, b"", "", location=REDIRECTS[path])
+            return
+        match path:
             case "/json":
                 self.reply(200, b'\xef\xbb\xbf{"a": 1}', "application/json; charset=utf-8")
             case "/text":
                 self.reply(200, b"no json", "text/plain")
             case "/big":
                 self.reply(200, BIG, "image/tiff")
-            case "/once":
-                self.reply(302, b"", "", location="/json")
-            case "/inside":
-                self.reply(302, b"", "", location="http://169.254.169.254/latest")
-            case "/file":
-                self.reply(302, b"", "", location="file:///etc/passwd")
-            case "/broken":
-                self.reply(302, b"", "", location="http://[bad")
-            case "/loop":
-                self.reply(302, b"", "", location="/loop")
             case "/slow":
                 self.trickle()
+            case "/endless":
+                self.trickle_headers()
+            case "/unsized":
+                self.send_response(200)
+                self.end_headers()
+                self.dribble(100)
             case _:
                 self.reply(404, b"", "text/plain")
 
@@ -57,7 +64,14 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", "100")
         self.end_headers()
-        for _ in range(100):
+        self.dribble(100)
+
+    def trickle_headers(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+        self.dribble(100)
+
+    def dribble(self, count: int) -> None:
+        for _ in range(count):
             try:
                 self.wfile.write(b"x")
                 self.wfile.flush()
@@ -122,12 +136,21 @@ def test_a_file_is_downloaded_in_pieces(server: str, tmp_path: Path) -> None:
         outgoing.download(f"{server}/big", target, max_bytes=1000)
 
 
+@pytest.mark.parametrize("path", ["/slow", "/endless", "/unsized"])
 def test_a_slow_server_is_given_up(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setenv("OUTGOING_TIMEOUT_SECONDS", "0.3")
     with pytest.raises(InvalidJobParameterError, match="too long"):
-        outgoing.download(f"{server}/slow", tmp_path / "x")
+        outgoing.download(server + path, tmp_path / "x")
+
+
+def test_a_slow_server_cannot_hold_a_request_for_json(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "JSON_SECONDS", 0.3)
+    with pytest.raises(InvalidJobParameterError, match="too long"):
+        fetch(f"{server}/endless")
 
 
 @pytest.mark.parametrize(

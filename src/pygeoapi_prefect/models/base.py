@@ -52,8 +52,9 @@ class Link(Model):
         href_lang: Language of what is there (RFC 5646).
     """
 
-    # An input by reference may carry "format" and "schema" as well.
-    model_config = ConfigDict(extra="allow")
+    # An input by reference may carry "format" and "schema" as well. It is known by its members'
+    # names, so a dump has them too: `{"href": ..., "type_": ...}` is a client's data, not a link.
+    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
 
     href: str
     type_: str | None = Field(default=None, alias="type")

@@ -37,9 +37,6 @@ CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 LINK_MEMBERS = frozenset({"href", "type", "rel", "title", "hreflang", "format", "schema"})
 QUALIFIERS = frozenset({"mediaType", "encoding", "schema"})
 QUALIFIED_MEMBERS = QUALIFIERS | {"value", "format"}
-# The members as a dump by field name has them.
-_LINK_FIELDS = LINK_MEMBERS | {"type_", "href_lang"}
-_QUALIFIED_FIELDS = QUALIFIED_MEMBERS | {"format_"}
 
 
 def is_link(value: object) -> bool:
@@ -47,13 +44,13 @@ def is_link(value: object) -> bool:
     return (
         isinstance(value, dict)
         and isinstance(value.get("href"), str)
-        and value.keys() <= _LINK_FIELDS
+        and value.keys() <= LINK_MEMBERS
     )
 
 
 def is_qualified(value: object) -> bool:
     """Whether a JSON value is qualified (``qualifiedInputValue.yaml``)."""
-    return isinstance(value, dict) and "value" in value and value.keys() <= _QUALIFIED_FIELDS
+    return isinstance(value, dict) and "value" in value and value.keys() <= QUALIFIED_MEMBERS
 
 
 def is_bbox(value: object) -> bool:
@@ -191,6 +188,9 @@ class ExecutionQualifiedInputValue(Model):
         value: The inline value; an object is never taken for a link or for qualified here.
         format_: Its format, if one was given.
     """
+
+    # It is known by its members' names, so a dump has them too.
+    model_config = ConfigDict(serialize_by_alias=True)
 
     value: InlineValue
     format_: ExecutionFormat | None = Field(default=None, alias="format")

@@ -19,7 +19,7 @@ from pygeoapi_prefect.errors import ConfigurationError
 from pygeoapi_prefect.jobs import local
 from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.manager import PrefectManager
-from pygeoapi_prefect.web import health, problem
+from pygeoapi_prefect.web import edge, health, problem
 from pygeoapi_prefect.web.views import Views
 
 LOGGER = logging.getLogger(__name__)
@@ -77,6 +77,7 @@ def create_app() -> Flask:
     app.add_url_rule("/healthz", "healthz", health.healthz)
     app.add_url_rule("/readyz", "readyz", health.readiness(blocks))
     problem.register(app)
+    edge.prepare(app, manager.settings.manager)
     in_background(local.end_abandoned)
     return app
 

@@ -389,3 +389,27 @@ def without_null_members(value: Any) -> Any:
     if is_link(value) or is_qualified(value):
         return {name: item for name, item in value.items() if item is not None}
     return value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"href": "http://x", "type_": "a/b"},
+        {"href": "http://x", "href_lang": "en"},
+        {"value": 1, "format_": {"mediaType": "a/b"}},
+    ],
+)
+def test_names_of_our_fields_make_data_of_a_client_no_link(data: dict[str, Any]) -> None:
+    """Web validation takes them for plain objects: so must the flow."""
+    assert not is_link(data)
+    request = ExecuteRequest.model_validate_json(json.dumps({"inputs": {"a": data}}))
+    found = (request.inputs or {})["a"]
+    assert isinstance(found, ExecutionInputObject)
+    assert dict(found) == data
+    assert request.as_dict()["inputs"]["a"] == data
+
+
+def test_a_dump_of_links_and_qualified_values_has_the_standards_names() -> None:
+    inputs = {"a": {"href": "http://x", "hreflang": "en"}, "b": {"value": 1, "format": {}}}
+    request = ExecuteRequest.model_validate({"inputs": inputs})
+    assert ExecuteRequest.model_validate(request.model_dump()) == request

@@ -1,5 +1,7 @@
 """scripts/setup finds a uv and a Python that work; the programs here note what they are told."""
 
+import base64
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +10,8 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[3]
+SCRIPTS = ("scripts/setup", "scripts/make-env")
+SECRET_TOOLS = ("od", "tr", "base64", "mv", "rm")
 REFUSES = "echo 'pyenv: the version is not installed' >&2; exit 127"
 OLD_PYTHON = "exit 1"  # the answer to "are you 3.12 or newer"
 UV = """
@@ -34,9 +38,21 @@ class Host:
         self.log = root / "log"
         for folder in (self.home, self.path, self.clone / "scripts"):
             folder.mkdir(parents=True)
-        for tool in ("bash", "dirname", "cat", "cksum", "cut", "sort", "head", "ln", "mkdir", "cp"):
+        for tool in (
+            "bash",
+            "dirname",
+            "cat",
+            "cksum",
+            "cut",
+            "sort",
+            "head",
+            "ln",
+            "mkdir",
+            "cp",
+            *SECRET_TOOLS,
+        ):
             (self.path / tool).symlink_to(shutil.which(tool) or tool)
-        for file in ("scripts/setup", "pyproject.toml", "uv.lock"):
+        for file in (*SCRIPTS, "pyproject.toml", "uv.lock", ".env.example"):
             shutil.copy(REPOSITORY / file, self.clone / file)
         self.python = self.put(root / "fake-python", PYTHON)
         self.uv = self.put(root / "fake-uv", UV.format(version="0.13.9", name="fetched-uv"))
@@ -135,3 +151,27 @@ def test_nothing_is_done_twice_until_something_changes(host: Host) -> None:
         file.write("\n")
     host.setup()
     assert len(host.done()) == 2
+
+
+def test_writes_random_settings_of_compose_once(tmp_path: Path) -> None:
+    contents = []
+    for name in ("one", "two"):
+        host = Host(tmp_path / name)
+        host.command("uv", UV.format(version="0.13.9", name="uv"))
+        assert host.setup().returncode == 0
+        written = host.clone / ".env"
+        contents.append(written.read_text())
+        assert written.stat().st_mode & 0o077 == 0
+        assert host.setup().returncode == 0
+        assert written.read_text() == contents[-1]
+    first, second = (dict(re.findall(r"^([A-Z0-9_]+)=(.+)$", text, re.M)) for text in contents)
+    secrets = {
+        "POSTGRES_PASSWORD",
+        "MINIO_ROOT_PASSWORD",
+        "S3_SECRET_KEY",
+        "PREFECT_ENCRYPTION_KEY",
+    }
+    assert {name for name in first if first[name] != second[name]} == secrets
+    for name in secrets - {"PREFECT_ENCRYPTION_KEY"}:
+        assert re.fullmatch("[0-9a-f]{40}", first[name])
+    assert len(base64.urlsafe_b64decode(first["PREFECT_ENCRYPTION_KEY"])) == 32

@@ -64,10 +64,8 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
         """A page of jobs, newest first, in the form that core expects."""
         with _for_core():
             page = self.jobs.page(limit or self.settings.default_limit, offset or 0)
-        return {
-            "jobs": [_core_job(info) for info in page.jobs],
-            "numberMatched": page.number_matched,
-        }
+            total = self.jobs.count()
+        return {"jobs": [_core_job(info) for info in page.jobs], "numberMatched": total}
 
     def get_job(self, job_id: str) -> dict[str, Any]:
         """One job in the form that core expects.

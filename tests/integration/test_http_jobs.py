@@ -147,9 +147,8 @@ def test_the_list_is_paged_newest_first(stack: RunningStack) -> None:
     back = {link["rel"]: link["href"] for link in second["links"]}["prev"]
     assert stack.client.get(back).json()["jobs"] == first["jobs"]
     assert first["numberReturned"] == 2
-    assert first["numberMatched"] >= 3
     everything = stack.client.get("/jobs", params={"limit": 10_000}).json()
-    assert len(everything["jobs"]) == everything["numberMatched"]
+    assert len(everything["jobs"]) == everything["numberReturned"] >= 3
     for job in everything["jobs"]:
         assert_status_info(job)
     assert {link["rel"] for link in everything["links"]} == {"self"}

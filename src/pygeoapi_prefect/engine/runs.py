@@ -50,7 +50,8 @@ class Run:
     def from_json(cls, run: Mapping[str, Any]) -> Self:
         """Read one element of Prefect's replies."""
         state = run.get("state") or {}
-        created = datetime.fromisoformat(run["created"])
+        # Prefect filters and sorts by this one; it is the time of the run's first state.
+        created = _time(run.get("expected_start_time")) or datetime.fromisoformat(run["created"])
         return cls(
             id=run["id"],
             name=run["name"],
@@ -156,16 +157,20 @@ def list_runs(flow_runs: Mapping[str, Any], *, limit: int, offset: int) -> list[
     return [Run.from_json(run) for run in _request("POST", "/flow_runs/filter", json=body)]
 
 
-def iterate(flow_runs: Mapping[str, Any]) -> Iterator[Run]:
-    """All runs that match a filter, read page by page; changing them meanwhile is no harm."""
-    found = list_runs(flow_runs, limit=PAGE, offset=0)
-    offset = 0
-    while found:
+def iterate(flow_runs: Mapping[str, Any], offset: int = 0, page: int = PAGE) -> Iterator[Run]:
+    """All runs that match a filter, newest first, read page by page; changing them is no harm.
+
+    Args:
+        flow_runs: Filter of Prefect's API (``FlowRunFilter``).
+        offset: How many of the newest are left out.
+        page: How many are likely to be wanted: so many are asked for at a time, at most 200.
+    """
+    page = min(page, PAGE)
+    while found := list_runs(flow_runs, limit=page, offset=offset):
         yield from found
-        if len(found) < PAGE:
+        if len(found) < page:
             return
-        offset += PAGE
-        found = list_runs(flow_runs, limit=PAGE, offset=offset)
+        offset += page
 
 
 def count(flow_runs: Mapping[str, Any]) -> int:

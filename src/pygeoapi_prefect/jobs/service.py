@@ -5,6 +5,8 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from pygeoapi_prefect import errors, storage
@@ -13,14 +15,16 @@ from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.engine.waiter import Waiter
 from pygeoapi_prefect.errors import JobDismissedError, JobFailedError, JobNotFoundError
 from pygeoapi_prefect.jobs import records, status, submit
+from pygeoapi_prefect.jobs.filters import JobFilter
 from pygeoapi_prefect.jobs.local import LocalRunner
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.process.registry import ASYNC, Registry
 from pygeoapi_prefect.results import delivery, links
 
 LOGGER = logging.getLogger(__name__)
-OURS: Mapping[str, Any] = {"tags": {"all_": [status.TAG]}}
-PREFECT_PAGE = 200  # the most that one request to Prefect may ask for
+ALL = JobFilter()
+DURATION_SCAN = 5_000
+"""How many of the newest jobs are looked at where the list is filtered by duration."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,13 @@ class Execution:
 
 @dataclass(frozen=True)
 class JobPage:
-    """One page of the job list, newest first; ``number_matched`` counts all jobs."""
+    """One page of the job list, newest first; ``has_more`` if there is another one after it.
+
+    Matching jobs are not counted: with 100 000 jobs that would take longer than all else.
+    """
 
     jobs: list[dict[str, Any]]
-    number_matched: int
+    has_more: bool
 
 
 class Jobs:
@@ -110,21 +117,28 @@ class Jobs:
         """
         return status.status_info(self._verified(self._find(job_id)))
 
-    def page(self, limit: int, offset: int) -> JobPage:
-        """A page of all jobs, newest first.
+    def page(self, limit: int, offset: int, wanted: JobFilter = ALL) -> JobPage:
+        """A page of the jobs that are wanted, newest first.
 
         Args:
             limit: Largest number of jobs.
             offset: How many of the newest are left out.
+            wanted: Which jobs are wanted. Of durations only the newest ``DURATION_SCAN`` jobs that
+                are wanted otherwise are looked at.
         """
-        found: list[runs.Run] = []
-        while len(found) < limit:
-            size = min(PREFECT_PAGE, limit - len(found))
-            page = runs.list_runs(OURS, limit=size, offset=offset + len(found))
-            found += page
-            if len(page) < size:
-                break
-        return JobPage([status.status_info(run) for run in found], runs.count(OURS))
+        chosen = wanted.as_prefect()
+        if wanted.has_duration:
+            now = datetime.now(UTC)
+            newest = islice(runs.iterate(chosen), DURATION_SCAN)
+            matching = (run for run in newest if wanted.accepts_duration(run, now))
+            found = list(islice(matching, offset, offset + limit + 1))
+        else:
+            found = list(islice(runs.iterate(chosen, offset, limit + 1), limit + 1))
+        return JobPage([status.status_info(run) for run in found[:limit]], len(found) > limit)
+
+    def count(self) -> int:
+        """How many jobs there are."""
+        return runs.count(ALL.as_prefect())
 
     def results(self, job_id: str) -> delivery.Reply:
         """The results, in the form that the execute request asked for.

@@ -72,14 +72,22 @@ def status_info(run: Run) -> dict[str, Any]:
         "created": rfc3339(run.created),
         "updated": rfc3339(updated),
     }
-    # Prefect also gives times to a run that was cancelled before it began.
-    if run.start is not None and run.run_count > 0 and state != "accepted":
-        info["started"] = rfc3339(run.start)
-    if run.end is not None and run.is_final:
-        info["finished"] = rfc3339(run.end)
+    for name, time in (("started", started(run)), ("finished", finished(run))):
+        if time is not None:
+            info[name] = rfc3339(time)
     if progress is not None:
         info["progress"] = progress
     return info
+
+
+def started(run: Run) -> datetime | None:
+    """When the job began; Prefect also gives a start to a run that was cancelled before."""
+    return run.start if run.run_count > 0 and status(run) != "accepted" else None
+
+
+def finished(run: Run) -> datetime | None:
+    """When the job ended."""
+    return run.end if run.is_final else None
 
 
 def failure(run: Run) -> errors.StackError:

@@ -11,12 +11,14 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.errors import InvalidJobParameterError, NotSupported, RequestTooLarge
 from pygeoapi_prefect.execution import request as execute_request
+from pygeoapi_prefect.jobs import filters
 from pygeoapi_prefect.jobs.service import Jobs
 from pygeoapi_prefect.process.registry import Process, Registry
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.results.delivery import Reply
 
 MAX_LIMIT = 10_000  # /req/core/pl-limit-definition and /req/job-list/limit-definition
+COMMON_PARAMETERS = ("limit", "offset", "f")
 SUMMARY = (
     "id", "version", "title", "description", "keywords", "metadata", "jobControlOptions",
     "outputTransmission",
@@ -41,7 +43,9 @@ class Views:
         shown = list(self._registry)[offset : offset + limit]
         page = {
             "processes": [self._summary(process) for process in shown],
-            "links": self._page_links("/processes", limit, offset, len(self._registry)),
+            "links": self._page_links(
+                "/processes", limit, offset, has_more=offset + limit < len(self._registry)
+            ),
         }
         return _json(page)
 
@@ -90,16 +94,14 @@ class Views:
         return _reply(self._jobs.output(job_id, output_id))
 
     def _job_list(self) -> Response:
-        unknown = sorted(set(request.args) - {"limit", "offset", "f"})
-        if unknown:
-            raise NotSupported(f"GET /jobs does not filter by {', '.join(unknown)} yet")
+        _known_parameters(*filters.PARAMETERS)
+        wanted = filters.parse(request.args.to_dict(flat=False))
         limit, offset = self._paging()
-        page = self._jobs.page(limit, offset)
+        page = self._jobs.page(limit, offset, wanted)
         return _json(
             {
                 "jobs": [self._job(info) for info in page.jobs],
-                "links": self._page_links("/jobs", limit, offset, page.number_matched),
-                "numberMatched": page.number_matched,
+                "links": self._page_links("/jobs", limit, offset, has_more=page.has_more),
                 "numberReturned": len(page.jobs),
             }
         )
@@ -129,13 +131,15 @@ class Views:
         limit = _integer("limit", 1, MAX_LIMIT, self._settings.default_limit)
         return min(limit, self._settings.max_limit), _integer("offset", 0, 2**31 - 1, 0)
 
-    def _page_links(self, path: str, limit: int, offset: int, total: int) -> list[dict[str, str]]:
+    def _page_links(
+        self, path: str, limit: int, offset: int, *, has_more: bool
+    ) -> list[dict[str, str]]:
         def page(rel: str, title: str, start: int) -> dict[str, str]:
-            query = {**request.args.to_dict(), "limit": limit, "offset": start}
-            return links.link(f"{self._root}{path}?{urlencode(query)}", rel, title)
+            query = {**request.args.to_dict(flat=False), "limit": limit, "offset": start}
+            return links.link(f"{self._root}{path}?{urlencode(query, doseq=True)}", rel, title)
 
         pages = [page("self", "This page", offset)]
-        if offset + limit < total:
+        if has_more:
             pages.append(page("next", "Next page", offset + limit))
         if offset > 0:
             pages.append(page("prev", "Previous page", max(offset - limit, 0)))
@@ -152,6 +156,13 @@ def _integer(name: str, least: int, most: int, default: int) -> int:
     if value < least:
         raise InvalidJobParameterError(f"'{name}' must be an integer from {least} on")
     return min(value, most)
+
+
+def _known_parameters(*names: str) -> None:
+    unknown = sorted(set(request.args) - {*names, *COMMON_PARAMETERS})
+    if unknown:
+        shown = ", ".join(f"'{name[:40]}'" for name in unknown[:5])
+        raise InvalidJobParameterError(f"There is no query parameter {shown} here")
 
 
 def _only_json() -> None:

@@ -1,0 +1,109 @@
+"""What the Compose file and its settings promise; read without an engine."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONE_SHOT = {"bootstrap"}
+LOOPBACK = "127.0.0.1:"
+SECRETS = {"POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "S3_SECRET_KEY", "PREFECT_ENCRYPTION_KEY"}
+
+
+def example() -> dict[str, str]:
+    return dict(re.findall(r"^([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.M))
+
+
+def variables() -> set[str]:
+    return set(re.findall(r"\$\{([A-Z0-9_]+)", TEXT))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_is_hardened(name: str) -> None:
+    service = SERVICES[name]
+    assert service["user"] == "10001:10001"
+    assert service["read_only"] is True
+    assert service["init"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["logging"]["options"]["max-size"]
+    assert {"mem_limit", "pids_limit", "restart", "tmpfs"} <= set(service)
+    assert not {"container_name", "privileged", "cap_add"} & set(service)
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))
+def test_service_has_a_health_check_without_prefects_command(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"][:2] != ["CMD", "prefect"]
+    assert {"interval", "timeout", "retries", "start_period"} <= set(SERVICES[name]["healthcheck"])
+
+
+def test_a_running_service_depends_on_each_one_shot() -> None:
+    for name in ONE_SHOT:
+        waiting = [
+            other
+            for other, service in SERVICES.items()
+            if service.get("depends_on", {}).get(name, {}).get("condition")
+            == "service_completed_successfully"
+        ]
+        assert waiting
+
+
+def test_only_pygeoapi_is_published_beyond_loopback() -> None:
+    for name, service in SERVICES.items():
+        for port in service.get("ports", []):
+            assert name == "pygeoapi" or port.startswith(LOOPBACK)
+
+
+def test_no_host_folder_is_mounted() -> None:
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            assert not volume.startswith(".")
+            assert "docker.sock" not in volume
+
+
+def test_secrets_have_no_default_and_no_value_in_the_example() -> None:
+    for name in SECRETS:
+        assert example()[name] == ""
+        assert not re.search(rf"\$\{{{name}:-[^}}]", TEXT)
+    assert set(re.findall(r"\$\{([A-Z0-9_]+):\?", TEXT)) == SECRETS
+
+
+def test_every_variable_of_compose_is_documented() -> None:
+    documented = set(
+        re.findall(r"`([A-Z][A-Z0-9_]+)`", (ROOT / "docs/configuration.md").read_text())
+    )
+    assert variables() | set(example()) <= documented
+
+
+def test_settings_of_the_example_are_used() -> None:
+    assert set(example()) - {"COMPOSE_PROFILES"} <= variables()
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "services").glob("*/Dockerfile")))
+def test_image_has_one_base_and_a_numeric_user(file: Path) -> None:
+    text = file.read_text()
+    assert "ARG BASE=debian:trixie-slim" in text
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)", text, re.M)) | {"${BASE}", "scratch"}
+    assert set(re.findall(r"^FROM (\S+)", text, re.M)) <= stages
+    assert re.findall(r"^USER (\S+)", text, re.M)
+    assert set(re.findall(r"^USER (\S+)", text, re.M)) == {"10001:10001"}
+    assert not re.search(r"^# syntax=", text, re.M)
+
+
+def test_nothing_but_what_images_need_reaches_the_builder() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in lines
+    assert not any(line.startswith("!.env") for line in lines)
+
+
+def test_minio_is_pinned_in_module_and_image() -> None:
+    module = (ROOT / "services/minio/go.mod").read_text()
+    commit = re.search(r"github\.com/minio/minio v0\.0\.0-\d{14}-([0-9a-f]{12})", module)
+    assert commit
+    assert commit[1] in (ROOT / "services/minio/Dockerfile").read_text()

@@ -1,0 +1,149 @@
+"""What each container may do, what listens, who reaches whom, and where secrets are."""
+
+import json
+import subprocess
+from itertools import permutations
+
+import pytest
+
+from support.compose import IMAGES, LONG_RUNNING, ComposeStack
+
+SECRETS = ("POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "S3_SECRET_KEY", "PREFECT_ENCRYPTION_KEY")
+SERVICES = (*LONG_RUNNING, "bootstrap")
+PORTS = {"postgres": 5432, "minio": 9000, "prefect-server": 4200, "pygeoapi": 5000, "worker": 8080}
+# Who may connect to whom. Services of the network "back" see each other's open ports: none of the
+# worker's is open there, and pygeoapi's is public anyway.
+ALLOWED = {
+    ("prefect-server", "postgres"),
+    ("worker", "prefect-server"),
+    ("worker", "minio"),
+    ("worker", "pygeoapi"),
+    ("pygeoapi", "prefect-server"),
+    ("pygeoapi", "minio"),
+    ("prefect-server", "minio"),
+    ("prefect-server", "pygeoapi"),
+}
+CONNECT = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2).close()
+except OSError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_container_is_hardened(stack: ComposeStack, service: str) -> None:
+    for container in stack.containers(service):
+        host = container["HostConfig"]
+        assert container["Config"]["User"] == "10001:10001"
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert not host["CapAdd"]
+        assert not host["Privileged"]
+        assert "no-new-privileges:true" in host["SecurityOpt"]
+        assert host["Init"]
+        assert host["Memory"] > 0
+        assert host["PidsLimit"] > 0
+        assert host["LogConfig"]["Config"]["max-size"]
+        assert host["RestartPolicy"]["Name"] in ("unless-stopped", "on-failure")
+        assert not any(mount["Type"] == "bind" for mount in container["Mounts"])
+
+
+@pytest.mark.parametrize("service", LONG_RUNNING)
+def test_main_process_has_no_capability(stack: ComposeStack, service: str) -> None:
+    pid = stack.container(service)["State"]["Pid"]
+    status = stack.run("cat", f"/proc/{pid}/status")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert {fields[name] for name in ("CapEff", "CapPrm", "CapBnd")} == {"0000000000000000"}
+    assert fields["NoNewPrivs"] == "1"
+    assert set(fields["Uid"].split()) == {"10001"}
+
+
+def test_only_pygeoapi_listens_beyond_loopback(stack: ComposeStack) -> None:
+    beyond = {}
+    for service in SERVICES:
+        bindings = stack.container(service)["HostConfig"]["PortBindings"] or {}
+        hosts = {entry["HostIp"] for entries in bindings.values() for entry in entries}
+        if hosts - {"127.0.0.1"}:
+            beyond[service] = hosts
+    assert beyond == {"pygeoapi": {"0.0.0.0"}}
+
+
+def addresses(stack: ComposeStack, service: str) -> list[str]:
+    networks = stack.container(service)["NetworkSettings"]["Networks"].values()
+    return [network["IPAddress"] for network in networks]
+
+
+def connects(stack: ComposeStack, source: str, address: str, port: int) -> bool:
+    if source in ("postgres", "minio"):  # no Python there: from the host, in their network
+        pid = str(stack.container(source)["State"]["Pid"])
+        line = ["nsenter", "--target", pid, "--net", "python3", "-c", CONNECT, address, str(port)]
+    else:
+        name = stack.container(source)["Id"]
+        line = ["docker", "exec", name, "python", "-c", CONNECT, address, str(port)]
+    return subprocess.run(line, capture_output=True, check=False, timeout=30).returncode == 0
+
+
+def test_only_allowed_pairs_connect(stack: ComposeStack) -> None:
+    where = {service: addresses(stack, service) for service in LONG_RUNNING}
+    reached = {
+        (source, target)
+        for source, target in permutations(LONG_RUNNING, 2)
+        if any(connects(stack, source, address, PORTS[target]) for address in where[target])
+    }
+    needed = ALLOWED - {("worker", "pygeoapi"), ("prefect-server", "minio")}
+    needed -= {("prefect-server", "pygeoapi")}
+    assert needed <= reached
+    # MinIO answers nobody's call and makes none: it is in "back" and sees what is open there.
+    others = {pair for pair in reached - ALLOWED if pair[0] != "minio" or pair[1] == "postgres"}
+    assert others == set()
+
+
+def test_images_hold_no_secret(stack: ComposeStack) -> None:
+    secrets = [stack.secret(name) for name in SECRETS]
+    for name in ("pygeoapi", "server", "postgres", "minio"):
+        image = f"{IMAGES}-{name}:local"
+        told = stack.run("docker", "inspect", image)
+        told += stack.run("docker", "history", "--no-trunc", image)
+        assert not any(secret in told for secret in secrets)
+        for variable in json.loads(stack.run("docker", "inspect", image))[0]["Config"]["Env"] or []:
+            key, _, value = variable.partition("=")
+            assert not value or not any(word in key for word in ("PASSWORD", "SECRET", "TOKEN"))
+
+
+def test_only_the_bootstrap_has_the_root_key(stack: ComposeStack) -> None:
+    root = stack.secret("MINIO_ROOT_PASSWORD")
+    holders = {
+        service for service in SERVICES if root in str(stack.container(service)["Config"]["Env"])
+    }
+    assert holders == {"minio", "bootstrap"}
+
+
+def test_services_key_is_limited_to_the_two_buckets(stack: ComposeStack) -> None:
+    code = (
+        "from pygeoapi_prefect.bootstrap.stores import Endpoint\n"
+        "c = Endpoint.from_env().client()\n"
+        "try:\n    c.make_bucket('another')\nexcept Exception as e:\n    print(e.code)"
+    )
+    assert "AccessDenied" in stack.compose("exec", "-T", "worker", "python", "-c", code)
+
+
+def test_missing_secrets_are_named(stack: ComposeStack) -> None:
+    example = stack.folder / ".env.example"
+    said = stack.compose("--env-file", str(example), "config", "-q", check=False)
+    assert any(name in said for name in SECRETS)
+    assert "scripts/setup" in said
+
+
+def test_minio_is_the_pinned_version(stack: ComposeStack) -> None:
+    said = stack.run("docker", "run", "--rm", f"{IMAGES}-minio:local", "--version")
+    assert "DEVELOPMENT.2026-02-12T20-18-48Z" in said
+    files = stack.run(
+        "bash",
+        "-c",
+        f"id=$(docker create {IMAGES}-minio:local); docker export $id | tar t; "
+        "docker rm $id >/dev/null",
+    )
+    assert {"usr/bin/minio", "usr/bin/health"} <= set(files.split())
+    assert not any(name.endswith(("/sh", "/bash")) for name in files.split())

@@ -156,8 +156,8 @@ def test_limits_beyond_the_largest_are_cut(stack: RunningStack) -> None:
     assert stack.client.get("/jobs?limit=10&offset=999999999").json()["jobs"] == []
 
 
-def test_what_is_not_offered_yet_is_said(stack: RunningStack) -> None:
-    assert_problem(stack.client.get("/jobs?f=html"), 501, "not-supported", "html")
+def test_an_unknown_format_is_refused(stack: RunningStack) -> None:
+    assert_problem(stack.client.get("/jobs?f=jsonld"), 400, "invalid-parameter-value", "f")
 
 
 @pytest.mark.parametrize(

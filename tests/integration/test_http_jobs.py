@@ -51,7 +51,7 @@ def test_the_life_of_a_job(stack: RunningStack) -> None:
     for seen in (running, told, job):
         assert_status_info(seen)
     rels = {link["rel"].rsplit("/", 1)[-1] for link in job["links"]}
-    assert rels == {"self", "monitor", "up", "results"}
+    assert rels == {"self", "alternate", "monitor", "up", "results"}
     assert prefect_run(stack, job_id)["state_type"] == "COMPLETED"
 
 
@@ -141,7 +141,7 @@ def test_the_list_is_paged_newest_first(stack: RunningStack) -> None:
     first = stack.client.get("/jobs", params={"limit": 2}).json()
     assert [job["jobID"] for job in first["jobs"]] == job_ids[:0:-1]
     links = {link["rel"]: link["href"] for link in first["links"]}
-    assert set(links) == {"self", "next"}
+    assert set(links) == {"self", "alternate", "next"}
     second = stack.client.get(links["next"]).json()
     assert second["jobs"][0]["jobID"] == job_ids[0]
     back = {link["rel"]: link["href"] for link in second["links"]}["prev"]
@@ -151,7 +151,7 @@ def test_the_list_is_paged_newest_first(stack: RunningStack) -> None:
     assert len(everything["jobs"]) == everything["numberReturned"] >= 3
     for job in everything["jobs"]:
         assert_status_info(job)
-    assert {link["rel"] for link in everything["links"]} == {"self"}
+    assert {link["rel"] for link in everything["links"]} == {"self", "alternate"}
 
 
 def test_processes_are_listed_and_described(stack: RunningStack) -> None:
@@ -164,7 +164,7 @@ def test_processes_are_listed_and_described(stack: RunningStack) -> None:
     assert stack.client.get(following).json()["processes"][0]["id"] == ids[2]
     beyond = stack.client.get("/processes", params={"limit": 2, "offset": 1000}).json()
     assert beyond["processes"] == []
-    assert {link["rel"] for link in beyond["links"]} == {"self", "prev"}
+    assert {link["rel"] for link in beyond["links"]} == {"self", "alternate", "prev"}
 
 
 def test_the_description_is_the_processors(stack: RunningStack) -> None:
@@ -177,12 +177,13 @@ def test_the_description_is_the_processors(stack: RunningStack) -> None:
     assert described["inputs"]["name"]["schema"] == {"type": "string"}
     url = f"{stack.url}/processes/simple-flow"
     assert links == {
-        "self": url, "execute": f"{url}/execution", "job-list": f"{stack.url}/jobs"
+        "self": url, "alternate": f"{url}?f=html", "execute": f"{url}/execution",
+        "job-list": f"{stack.url}/jobs"
     }  # fmt: skip
     listed = stack.client.get("/processes", params={"limit": 1000}).json()["processes"]
     summary = next(process for process in listed if process["id"] == "simple-flow")
     assert {"inputs", "outputs"}.isdisjoint(summary)
-    assert [link["href"] for link in summary["links"]] == [url]
+    assert [link["href"] for link in summary["links"]] == [url, f"{url}?f=html"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from pygeoapi_prefect.errors import ConfigurationError
 from pygeoapi_prefect.jobs import local
 from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.manager import PrefectManager
-from pygeoapi_prefect.web import edge, health, problem
+from pygeoapi_prefect.web import conformance, edge, health, problem
+from pygeoapi_prefect.web.pages import Pages, asset
 from pygeoapi_prefect.web.views import Views
 
 LOGGER = logging.getLogger(__name__)
@@ -48,8 +49,8 @@ def _import_pygeoapi() -> tuple[Flask, PrefectManager]:
     return APP, api_.manager
 
 
-def _replace_views(app: Flask, manager: PrefectManager) -> None:
-    views = Views(manager.settings, manager.registry, manager.jobs)
+def _replace_views(app: Flask, manager: PrefectManager, pages: Pages) -> None:
+    views = Views(manager.settings, manager.registry, manager.jobs, pages)
     ours: dict[str, Any] = {
         "pygeoapi.get_processes": views.processes,
         "pygeoapi.execute_process_jobs": views.execute,
@@ -62,6 +63,7 @@ def _replace_views(app: Flask, manager: PrefectManager) -> None:
     app.view_functions.update(ours)
     prefix = get_api_rules(get_config()).get_url_prefix("flask")
     app.add_url_rule(f"{prefix}/jobs/<job_id>/results/<output_id>", "output", views.output)
+    app.add_url_rule(f"{prefix}/assets/<path:name>", "assets", asset)
 
 
 def create_app() -> Flask:
@@ -71,12 +73,14 @@ def create_app() -> Flask:
         ConfigurationError: The configuration cannot be used; says what is wrong.
     """
     app, manager = _import_pygeoapi()
-    _replace_views(app, manager)
+    pages = Pages(get_config(), manager.settings)
+    _replace_views(app, manager, pages)
+    conformance.declare()
     app.config["MAX_CONTENT_LENGTH"] = manager.settings.manager.max_body_bytes
     blocks = sorted({p.result_storage for p in manager.registry if p.result_storage})
     app.add_url_rule("/healthz", "healthz", health.healthz)
     app.add_url_rule("/readyz", "readyz", health.readiness(blocks))
-    problem.register(app)
+    problem.register(app, pages.error)
     edge.prepare(app, manager.settings.manager)
     in_background(local.end_abandoned)
     return app

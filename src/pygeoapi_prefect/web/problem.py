@@ -1,22 +1,51 @@
 """Every exception of the application is answered with a problem."""
 
+import json
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from pygeoapi_prefect.errors import RequestTooLarge, StackError
 from pygeoapi_prefect.results.problem import Parts, parts, problem
+from pygeoapi_prefect.web import negotiation
 
 LOGGER = logging.getLogger(__name__)
 
 
-def register(app: Flask) -> None:
-    """Answer every exception of an application with a problem."""
-    app.register_error_handler(StackError, _stack_error)
-    app.register_error_handler(HTTPException, _http_exception)
-    app.register_error_handler(Exception, _unexpected)
+Reply = Response | Parts
+
+
+def register(app: Flask, as_page: Callable[[dict[str, Any], dict[str, str]], Response]) -> None:
+    """Answer every exception of an application with a problem.
+
+    Args:
+        app: The application.
+        as_page: Makes a page of a problem and its headers, for who prefers HTML.
+    """
+
+    def negotiated[E: Exception](handler: Callable[[E], Reply]) -> Callable[[E], Reply]:
+        def handle(error: E) -> Reply:
+            reply = handler(error)
+            if isinstance(reply, Response) or not _for_a_reader():
+                return reply
+            body, _, headers = reply
+            return as_page(json.loads(body), headers)
+
+        return handle
+
+    app.register_error_handler(StackError, negotiated(_stack_error))
+    app.register_error_handler(HTTPException, negotiated(_http_exception))
+    app.register_error_handler(Exception, negotiated(_unexpected))
+
+
+def _for_a_reader() -> bool:
+    """Whether a page fits: only where pages are read, not for an answer to a program's POST."""
+    wanted = negotiation.for_error(request.args.get("f"), request.headers.get("Accept"))
+    return request.method in ("GET", "HEAD") and wanted == "html"
 
 
 def _stack_error(error: StackError) -> Parts:

@@ -1,53 +1,48 @@
-"""The views of the Processes resources: request in, ``jobs.service`` called, reply out."""
+"""The views of the Processes resources: request in, ``jobs.service`` called, reply out.
 
-import json
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import urlencode
+Each builds one JSON document (``documents``), which is then sent as it is or shown by ``pages``.
+"""
 
 from flask import Response, request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 from pygeoapi_prefect.config import Settings
-from pygeoapi_prefect.errors import InvalidJobParameterError, NotSupported, RequestTooLarge
+from pygeoapi_prefect.errors import InvalidJobParameterError, RequestTooLarge
 from pygeoapi_prefect.execution import request as execute_request
 from pygeoapi_prefect.jobs import filters
 from pygeoapi_prefect.jobs.service import Jobs
-from pygeoapi_prefect.process.registry import Process, Registry
+from pygeoapi_prefect.process.registry import Registry
 from pygeoapi_prefect.results import links
-from pygeoapi_prefect.results.delivery import Reply
-
-MAX_LIMIT = 10_000  # /req/core/pl-limit-definition and /req/job-list/limit-definition
-COMMON_PARAMETERS = ("limit", "offset", "f")
-SUMMARY = (
-    "id", "version", "title", "description", "keywords", "metadata", "jobControlOptions",
-    "outputTransmission",
-)  # fmt: skip
+from pygeoapi_prefect.web import documents, paging, render
+from pygeoapi_prefect.web.pages import Pages
 
 
 class Views:
     """View functions over one set of jobs and processes."""
 
-    def __init__(self, settings: Settings, registry: Registry, jobs: Jobs) -> None:
+    def __init__(self, settings: Settings, registry: Registry, jobs: Jobs, pages: Pages) -> None:
         self._root = settings.public_url
         self._settings = settings
         self._registry = registry
         self._jobs = jobs
+        self._pages = pages
 
     def processes(self, process_id: str | None = None) -> Response:
         """``GET /processes`` and ``GET /processes/{processID}``."""
-        _only_json()
+        shown = render.shown()
         if process_id is not None:
-            return _json(self._description(self._registry.get(process_id)))
-        limit, offset = self._paging()
-        shown = list(self._registry)[offset : offset + limit]
-        page = {
-            "processes": [self._summary(process) for process in shown],
-            "links": self._page_links(
-                "/processes", limit, offset, has_more=offset + limit < len(self._registry)
-            ),
+            process = self._registry.get(process_id)
+            document = documents.process_description(self._root, process, shown)
+            return self._pages.respond(document, shown, "process")
+        page = self._page()
+        chosen = list(self._registry)[page.offset : page.offset + page.limit]
+        url, query = f"{self._root}/processes", request.args.to_dict(flat=False)
+        has_more = page.offset + page.limit < len(self._registry)
+        document = {
+            "processes": [documents.process_summary(self._root, process) for process in chosen],
+            "links": paging.page_links(url, query, page, has_more, shown),
         }
-        return _json(page)
+        return self._pages.respond(document, shown, "processes")
 
     def execute(self, process_id: str) -> Response:
         """``POST /processes/{processID}/execution``."""
@@ -56,10 +51,10 @@ class Views:
         execution = self._jobs.execute(process_id, body, request.headers.getlist("Prefer"))
         url = links.job_url(self._root, execution.job_id)
         if execution.reply is not None:
-            response = _reply(execution.reply)
+            response = render.reply(execution.reply)
             response.headers.add("Link", links.header(url, "monitor"))
         else:
-            response = _json(self._job(execution.job or {}), 201)
+            response = render.as_json(documents.job(self._root, execution.job or {}), 201)
             response.headers["Location"] = url
         if execution.applied:
             response.headers["Preference-Applied"] = execution.applied
@@ -78,108 +73,40 @@ class Views:
 
     def jobs(self, job_id: str | None = None) -> Response:
         """``GET /jobs``, ``GET`` and ``DELETE /jobs/{jobID}``."""
-        _only_json()
+        shown = render.shown()
         if job_id is None:
             return self._job_list()
         if request.method == "DELETE":
-            return _json(self._dismissed(self._jobs.dismiss(job_id)))
-        return _json(self._job(self._jobs.get(job_id)))
+            info = self._jobs.dismiss(job_id)
+            return render.as_json(documents.dismissed_job(self._root, info))
+        document = documents.job(self._root, self._jobs.get(job_id), shown)
+        return self._pages.respond(document, shown, "job")
 
     def results(self, job_id: str) -> Response:
         """``GET /jobs/{jobID}/results``."""
-        return _reply(self._jobs.results(job_id))
+        if render.shown() == "html":
+            return self._pages.results(self._jobs.get(job_id))
+        response = render.reply(self._jobs.results(job_id))
+        response.vary.add("Accept")
+        return response
 
     def output(self, job_id: str, output_id: str) -> Response:
         """``GET /jobs/{jobID}/results/{outputID}`` (draft of Part 1, version 2)."""
-        return _reply(self._jobs.output(job_id, output_id))
+        return render.reply(self._jobs.output(job_id, output_id))
 
     def _job_list(self) -> Response:
-        _known_parameters(*filters.PARAMETERS)
-        wanted = filters.parse(request.args.to_dict(flat=False))
-        limit, offset = self._paging()
-        page = self._jobs.page(limit, offset, wanted)
-        return _json(
-            {
-                "jobs": [self._job(info) for info in page.jobs],
-                "links": self._page_links("/jobs", limit, offset, has_more=page.has_more),
-                "numberReturned": len(page.jobs),
-            }
-        )
+        query = request.args.to_dict(flat=False)
+        paging.refuse_unknown(query, filters.PARAMETERS)
+        shown, page = render.shown(), self._page()
+        found = self._jobs.page(page.limit, page.offset, filters.parse(query))
+        url = f"{self._root}/jobs"
+        document = {
+            "jobs": [documents.job(self._root, info) for info in found.jobs],
+            "links": paging.page_links(url, query, page, found.has_more, shown),
+            "numberReturned": len(found.jobs),
+        }
+        return self._pages.respond(document, shown, "jobs")
 
-    def _job(self, info: dict[str, Any]) -> dict[str, Any]:
-        return {**info, "links": links.job_links(self._root, info)}
-
-    def _dismissed(self, info: dict[str, Any]) -> dict[str, Any]:
-        up = links.link(f"{self._root}/jobs", "up", "All jobs")
-        return {**info, "links": [up]}
-
-    def _summary(self, process: Process) -> dict[str, Any]:
-        summary = {k: process.description[k] for k in SUMMARY if process.description.get(k)}
-        url = links.process_url(self._root, process.id)
-        return {**summary, "links": [links.link(url, "self", "Description of the process")]}
-
-    def _description(self, process: Process) -> dict[str, Any]:
-        url = links.process_url(self._root, process.id)
-        own = [
-            links.link(url, "self", "This description"),
-            links.link(f"{url}/execution", links.OGC_REL + "execute", "Execute the process"),
-            links.link(f"{self._root}/jobs", links.OGC_REL + "job-list", "Jobs"),
-        ]
-        return {**process.description, "links": [*process.description.get("links", ()), *own]}
-
-    def _paging(self) -> tuple[int, int]:
-        limit = _integer("limit", 1, MAX_LIMIT, self._settings.default_limit)
-        return min(limit, self._settings.max_limit), _integer("offset", 0, 2**31 - 1, 0)
-
-    def _page_links(
-        self, path: str, limit: int, offset: int, *, has_more: bool
-    ) -> list[dict[str, str]]:
-        def page(rel: str, title: str, start: int) -> dict[str, str]:
-            query = {**request.args.to_dict(flat=False), "limit": limit, "offset": start}
-            return links.link(f"{self._root}{path}?{urlencode(query, doseq=True)}", rel, title)
-
-        pages = [page("self", "This page", offset)]
-        if has_more:
-            pages.append(page("next", "Next page", offset + limit))
-        if offset > 0:
-            pages.append(page("prev", "Previous page", max(offset - limit, 0)))
-        return pages
-
-
-def _integer(name: str, least: int, most: int, default: int) -> int:
-    text = request.args.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit()):
-        raise InvalidJobParameterError(f"'{name}' must be an integer from {least} on")
-    value = int(text) if len(text) <= 10 else most
-    if value < least:
-        raise InvalidJobParameterError(f"'{name}' must be an integer from {least} on")
-    return min(value, most)
-
-
-def _known_parameters(*names: str) -> None:
-    unknown = sorted(set(request.args) - {*names, *COMMON_PARAMETERS})
-    if unknown:
-        shown = ", ".join(f"'{name[:40]}'" for name in unknown[:5])
-        raise InvalidJobParameterError(f"There is no query parameter {shown} here")
-
-
-def _only_json() -> None:
-    wanted = request.args.get("f")
-    if wanted not in (None, "json"):
-        raise NotSupported(f"The format '{wanted[:20]}' is not offered here; f=json is")
-
-
-def _json(document: dict[str, Any], status: int = 200) -> Response:
-    body = json.dumps(document, ensure_ascii=False)
-    return Response(body, status, content_type="application/json")
-
-
-def _reply(reply: Reply) -> Response:
-    body: bytes | Iterator[bytes] = reply.body
-    response = Response(body, reply.status)
-    del response.headers["Content-Type"]
-    for name, value in reply.headers:
-        response.headers.add(name, value)
-    return response
+    def _page(self) -> paging.Page:
+        settings = self._settings
+        return paging.page(request.args, settings.default_limit, settings.max_limit)

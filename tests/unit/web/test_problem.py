@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask, Response, abort, request
@@ -22,6 +23,10 @@ def tree(cls: type[errors.StackError]) -> Iterator[type[errors.StackError]]:
             yield from tree(child)
 
 
+def page(told: dict[str, Any], headers: dict[str, str]) -> Response:
+    return Response(f"<h1>{told['title']}</h1>", told["status"], headers, content_type="text/html")
+
+
 def client_for(error: Exception) -> FlaskClient:
     app = Flask("test")
     app.config["MAX_CONTENT_LENGTH"] = 10
@@ -31,7 +36,7 @@ def client_for(error: Exception) -> FlaskClient:
 
     app.add_url_rule("/", "view", view, methods=["GET"])
     app.add_url_rule("/body", "body", lambda: request.get_data(), methods=["POST"])
-    problem.register(app)
+    problem.register(app, page)
     return app.test_client()
 
 
@@ -109,3 +114,16 @@ def test_a_ready_response_stays_what_it_is() -> None:
         abort(Response("tea", 418))
     reply = client_for(caught.value).get("/")
     assert (reply.status_code, reply.data) == (418, b"tea")
+
+
+def test_a_reader_gets_a_page_and_a_program_a_problem() -> None:
+    client = client_for(errors.JobNotFoundError(DETAIL))
+    browser = {"Accept": "text/html, */*;q=0.8"}
+    shown = client.get("/", headers=browser)
+    assert (shown.status_code, shown.text) == (404, "<h1>No such job</h1>")
+    assert client.get("/?f=html").text == shown.text
+    for reply in (client.get("/"), client.get("/?f=json", headers=browser)):
+        assert reply.headers["Content-Type"] == "application/problem+json"
+    posted = client.post("/body", data=b"x" * 20, headers=browser)
+    assert posted.status_code == 413
+    assert posted.headers["Content-Type"] == "application/problem+json"

@@ -1,0 +1,121 @@
+"""The HTML pages of the Processes resources, in pygeoapi's look, without anything remote."""
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, send_from_directory
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, select_autoescape
+from pygeoapi import __version__, l10n
+from pygeoapi.util import TEMPLATESDIR
+
+from pygeoapi_prefect.config import Settings
+from pygeoapi_prefect.web import render
+from pygeoapi_prefect.web.negotiation import MEDIA_TYPES, Format
+
+STATIC = Path(__file__).parent / "static"
+ASSET_SECONDS = 3600
+
+
+class Pages:
+    """Renders documents as pages.
+
+    Args:
+        config: pygeoapi's whole configuration; its templates' folder may replace any of ours
+            (``prefect/*.html``).
+        settings: What this library reads of it.
+    """
+
+    def __init__(self, config: dict[str, Any], settings: Settings) -> None:
+        self._language = str((config.get("server") or {}).get("language") or "en")
+        locale = l10n.str2locale(self._language)
+        self._config = l10n.translate_struct(config, locale, True)
+        self._root = settings.public_url
+        self._base = urlsplit(settings.public_url).path.rstrip("/")
+        own = ((config.get("server") or {}).get("templates") or {}).get("path")
+        folders = [str(own)] if own else []
+        self._environment = Environment(
+            loader=ChoiceLoader(
+                [
+                    FileSystemLoader(folders),
+                    PackageLoader("pygeoapi_prefect.web"),
+                    FileSystemLoader(TEMPLATESDIR),
+                ]
+            ),
+            autoescape=select_autoescape(default=True),
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters["pretty"] = _pretty
+        self._policy = _policy(config)
+
+    def respond(
+        self, document: dict[str, Any], shown: Format, template: str, **more: Any
+    ) -> Response:
+        """A document in the format that the client wants.
+
+        Args:
+            document: The JSON document.
+            shown: The format.
+            template: Name of the page's template.
+            more: What only the page shows.
+        """
+        if shown == "json":
+            return render.as_json(document)
+        return render.as_html(self.page(template, document, **more), self._policy)
+
+    def error(self, problem: dict[str, Any], headers: dict[str, str]) -> Response:
+        """A problem for somebody with a browser."""
+        page = self.page("problem", problem)
+        response = render.as_html(page, self._policy, int(problem["status"]))
+        for name, value in headers.items():
+            if name != "Content-Type":
+                response.headers[name] = value
+        return response
+
+    def page(self, template: str, document: dict[str, Any], **more: Any) -> str:
+        """The page's text."""
+        json_links = [
+            link["href"]
+            for link in document.get("links", ())
+            if link.get("rel") == "alternate" and link.get("type") == MEDIA_TYPES["json"]
+        ]
+        return self._environment.get_template(f"prefect/{template}.html").render(
+            config=self._config,
+            data=document,
+            root=self._root,
+            base=self._base,
+            version=__version__,
+            lang=self._language,
+            json_link=json_links[-1] if json_links else None,  # a process may have its own
+            **more,
+        )
+
+    def results(self, info: dict[str, Any]) -> Response:
+        """The results of a job."""
+        return render.as_html(self.page("results", {**info, "links": []}), self._policy)
+
+
+def asset(name: str) -> Response:
+    """``GET /assets/{name}``: a style sheet, a script or a map of the pages."""
+    return send_from_directory(STATIC, name, max_age=ASSET_SECONDS)
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _policy(config: dict[str, Any]) -> str:
+    """Only what this server serves; the operator's own logo may be elsewhere."""
+    server = config.get("server") or {}
+    elsewhere = {
+        f"{parts.scheme}://{parts.netloc}"
+        for name in ("logo", "icon")
+        if (parts := urlsplit(str(server.get(name) or ""))).netloc
+    }
+    pictures = " ".join(["'self'", "data:", *sorted(elsewhere)])
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {pictures}; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+    )

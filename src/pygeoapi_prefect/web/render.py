@@ -1,0 +1,68 @@
+"""A document becomes a response: as JSON, or by way of a page as HTML."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, request
+
+from pygeoapi_prefect.results import links
+from pygeoapi_prefect.results.delivery import Reply
+from pygeoapi_prefect.web import negotiation
+
+# What a job has made is never a page of this origin: a browser may show it, but runs nothing in it.
+OUTPUT_HEADERS = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def shown() -> negotiation.Format:
+    """The format that the current request asks for.
+
+    Raises:
+        InvalidJobParameterError: There is no such format.
+    """
+    return negotiation.wanted(request.args.get("f"), request.headers.get("Accept"))
+
+
+def as_json(document: dict[str, Any], status: int = 200) -> Response:
+    """A document as JSON, with its links also as ``Link`` headers (recommendation of RFC 8288)."""
+    body = json.dumps(document, ensure_ascii=False)
+    response = Response(body, status, content_type="application/json")
+    for link in document.get("links", ()):
+        href, rel = link.get("href", ""), link.get("rel", "")
+        if _fits_a_header(href) and _fits_a_header(rel) and _fits_a_header(link.get("type", "")):
+            kind = {"type": link["type"]} if link.get("type") else {}
+            response.headers.add("Link", links.header(href, rel, **kind))
+    response.vary.add("Accept")
+    return response
+
+
+def as_html(page: str, policy: str, status: int = 200) -> Response:
+    """A page, with the policy that its scripts and pictures need."""
+    response = Response(page, status, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = policy
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.vary.add("Accept")
+    return response
+
+
+def reply(result: Reply) -> Response:
+    """Results of a job, as ``results.delivery`` has made them."""
+    body: bytes | Iterator[bytes] = result.body
+    response = Response(body, result.status)
+    del response.headers["Content-Type"]
+    for name, value in result.headers:
+        response.headers.add(name, value)
+    for name, value in OUTPUT_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _fits_a_header(text: object) -> bool:
+    """Whether a link that a process has declared can stand in a header as it is."""
+    return (
+        isinstance(text, str) and text.isascii() and text.isprintable() and not set('<>"') & {*text}
+    )

@@ -109,6 +109,10 @@ class ManagerSettings(BaseModel):
     cors_origins: tuple[str, ...] = Field(
         default=(), description="Origins whose pages may use the API in a browser; * means all"
     )
+    security_schemes: dict[str, dict[str, Any]] = Field(
+        default={},
+        description="Security schemes of a proxy in front, for the OpenAPI document only",
+    )
 
 
 class OutgoingSettings(BaseModel):

@@ -20,6 +20,7 @@ from pygeoapi_prefect.jobs import local
 from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.web import conformance, edge, health, problem
+from pygeoapi_prefect.web.openapi import view as openapi
 from pygeoapi_prefect.web.pages import Pages, asset
 from pygeoapi_prefect.web.views import Views
 
@@ -27,7 +28,7 @@ LOGGER = logging.getLogger(__name__)
 BOOT_ERROR = 3  # tells gunicorn to stop instead of starting the worker again and again
 
 
-def _import_pygeoapi() -> tuple[Flask, PrefectManager]:
+def _import_pygeoapi() -> tuple[Flask, Any]:
     """Import pygeoapi's application, which reads an OpenAPI file while it is imported."""
     if os.environ.get("PYGEOAPI_OPENAPI"):
         from pygeoapi.flask_app import APP, api_
@@ -46,10 +47,11 @@ def _import_pygeoapi() -> tuple[Flask, PrefectManager]:
         raise ConfigurationError(
             "server.manager.name must be pygeoapi_prefect.manager.PrefectManager"
         )
-    return APP, api_.manager
+    return APP, api_
 
 
-def _replace_views(app: Flask, manager: PrefectManager, pages: Pages) -> None:
+def _replace_views(app: Flask, manager: PrefectManager, pages: Pages) -> str:
+    """Put our views in the place of pygeoapi's; the path prefix of its routes."""
     views = Views(manager.settings, manager.registry, manager.jobs, pages)
     ours: dict[str, Any] = {
         "pygeoapi.get_processes": views.processes,
@@ -61,9 +63,10 @@ def _replace_views(app: Flask, manager: PrefectManager, pages: Pages) -> None:
     if missing:
         raise ConfigurationError(f"this version of pygeoapi has no endpoint {sorted(missing)}")
     app.view_functions.update(ours)
-    prefix = get_api_rules(get_config()).get_url_prefix("flask")
+    prefix: str = get_api_rules(get_config()).get_url_prefix("flask")
     app.add_url_rule(f"{prefix}/jobs/<job_id>/results/<output_id>", "output", views.output)
     app.add_url_rule(f"{prefix}/assets/<path:name>", "assets", asset)
+    return prefix
 
 
 def create_app() -> Flask:
@@ -72,9 +75,11 @@ def create_app() -> Flask:
     Raises:
         ConfigurationError: The configuration cannot be used; says what is wrong.
     """
-    app, manager = _import_pygeoapi()
+    app, api = _import_pygeoapi()
+    manager: PrefectManager = api.manager
     pages = Pages(get_config(), manager.settings)
-    _replace_views(app, manager, pages)
+    prefix = _replace_views(app, manager, pages)
+    openapi.install(app, api, manager.settings, manager.registry, prefix)
     conformance.declare()
     app.config["MAX_CONTENT_LENGTH"] = manager.settings.manager.max_body_bytes
     blocks = sorted({p.result_storage for p in manager.registry if p.result_storage})

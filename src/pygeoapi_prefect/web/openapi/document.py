@@ -78,7 +78,7 @@ def _pygeoapis(base: Mapping[str, Any]) -> dict[str, Any]:
     }
     kept["tags"] = [tag for tag in base.get("tags", ()) if tag["name"] in used - {"server"}]
     kept.setdefault("components", {})
-    return copy.deepcopy(kept)
+    return kept
 
 
 def _local(base: dict[str, Any]) -> dict[str, Any]:
@@ -114,8 +114,8 @@ def _stand_in(target: str, within: str | None) -> dict[str, Any] | None:
     if within == "parameters":
         return copy.deepcopy(_PARAMETERS.get(name))
     if within == "responses":
-        media = {name: {"schema": {}} for name in ("application/json", "text/html", "*/*")}
-        return {"description": _RESPONSES.get(name, name), "content": media}
+        content: dict[str, Any] = {"*/*": {"schema": {}}}
+        return {"description": _RESPONSES.get(name, name), "content": content}
     return {}
 
 

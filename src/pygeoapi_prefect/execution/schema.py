@@ -49,10 +49,27 @@ def _exclusive(keyword: str) -> Any:
     return check
 
 
+def _one_of(validator: Validator, schemas: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    """Where an alternative is elsewhere, and so accepts anything, another may fit as well."""
+    keyword = "anyOf" if _is_elsewhere(schemas) else "oneOf"
+    yield from Draft4Validator.VALIDATORS[keyword](validator, schemas, instance, schema)
+
+
+def _is_elsewhere(schema: object) -> bool:
+    """Whether a part of a schema is a "$ref" out of it."""
+    if isinstance(schema, Mapping):
+        target = schema.get("$ref")
+        if isinstance(target, str) and not target.startswith("#"):
+            return True
+        return any(map(_is_elsewhere, schema.values()))
+    return isinstance(schema, list) and any(map(_is_elsewhere, schema))
+
+
 _OpenApiValidator: Any = extend(  # type: ignore[no-untyped-call]
     Draft4Validator,
     {
         "type": _type,
+        "oneOf": _one_of,
         "exclusiveMinimum": _exclusive("exclusiveMinimum"),
         "exclusiveMaximum": _exclusive("exclusiveMaximum"),
     },

@@ -58,6 +58,8 @@ def validate(values: Mapping[str, Any], **described: Any) -> dict[str, Any]:
         ({"allOf": [{"format": "ogc-bbox"}]}, {"bbox": [1, 2, 3, 4, 5, 6], "crs": "x"}),
         ({"oneOf": [{"type": "string"}, {"type": "object"}]}, {"value": "a"}),
         ({"$ref": "https://example.org/schema.json"}, 12),
+        ({"oneOf": [{"type": "string"}, {"$ref": "https://example.org/geometry.yaml"}]}, "WKT"),
+        ({"oneOf": [{"format": "x"}, {"oneOf": [{"$ref": "geometry.yaml"}]}]}, {"a": 1}),
         ({"type": "array", "items": {"$ref": "https://example.org/s.json"}}, [12]),
         ({}, [1, "a", None]),
     ],

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.context import SettingsContext, get_settings_context
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES
 
 from pygeoapi_prefect.engine.errors import translate_errors
+from pygeoapi_prefect.errors import EngineUnavailable
 
 TIMEOUT = httpx.Timeout(10, connect=2)
 # uvicorn closes an idle connection after 5 s: expire first, so that no request meets a closed one.
@@ -46,10 +48,25 @@ def check() -> None:
     """Ask Prefect's API whether it is ready, its database included.
 
     Raises:
-        EngineUnavailable: It is not.
+        EngineUnavailable: It is not, or something else answers at its address.
     """
-    with api() as client:
+    with always_there(), api() as client:
         client.request("GET", "/ready", timeout=httpx.Timeout(3, connect=2))
+
+
+@contextmanager
+def always_there() -> Iterator[None]:
+    """Around a request for what every Prefect server has: a 404 is not Prefect's then.
+
+    Raises:
+        EngineUnavailable: The answer was 404.
+    """
+    try:
+        yield
+    except ObjectNotFound as error:
+        raise EngineUnavailable(
+            "Prefect's API is not at its configured address (PREFECT_API_URL)"
+        ) from error
 
 
 def _client() -> tuple[SyncPrefectClient, SettingsContext]:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, cast
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 
-from pygeoapi_prefect.engine.client import api
+from pygeoapi_prefect.engine.client import always_there, api, check
 
 StateType = Literal[
     "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CRASHED", "CANCELLING", "CANCELLED",
@@ -100,7 +100,8 @@ def create(
 
 def flow_id(name: str) -> str:
     """Identifier of the flow of that name, which is created if there is none."""
-    return str(_request("POST", "/flows/", json={"name": name})["id"])
+    with always_there():
+        return str(_request("POST", "/flows/", json={"name": name})["id"])
 
 
 def start(
@@ -154,7 +155,8 @@ def list_runs(flow_runs: Mapping[str, Any], *, limit: int, offset: int) -> list[
         "offset": offset,
         "flow_runs": dict(flow_runs),
     }
-    return [Run.from_json(run) for run in _request("POST", "/flow_runs/filter", json=body)]
+    with always_there():
+        return [Run.from_json(run) for run in _request("POST", "/flow_runs/filter", json=body)]
 
 
 def iterate(flow_runs: Mapping[str, Any], offset: int = 0, page: int = PAGE) -> Iterator[Run]:
@@ -175,7 +177,8 @@ def iterate(flow_runs: Mapping[str, Any], offset: int = 0, page: int = PAGE) -> 
 
 def count(flow_runs: Mapping[str, Any]) -> int:
     """How many runs match a filter."""
-    return int(_request("POST", "/flow_runs/count", json={"flow_runs": dict(flow_runs)}))
+    with always_there():
+        return int(_request("POST", "/flow_runs/count", json={"flow_runs": dict(flow_runs)}))
 
 
 def cancel(run_id: str) -> None:
@@ -211,7 +214,26 @@ def deployment_id(flow: str, name: str) -> str | None:
     try:
         return str(_request("GET", f"/deployments/name/{flow}/{name}")["id"])
     except ObjectNotFound:
+        check()  # is it Prefect that says so?
         return None
+
+
+def queue_state(pool: str, queue: str) -> str | None:
+    """Why jobs of a work queue are not being taken just now; None if a worker takes them.
+
+    A worker asks for work every few seconds; Prefect says after a minute that none does.
+    """
+    try:
+        found = _request("GET", f"/work_pools/{pool}/queues/{queue}")
+        paused = found["is_paused"] or _request("GET", f"/work_pools/{pool}")["is_paused"]
+    except ObjectNotFound:
+        check()
+        return f"the work queue {pool}/{queue} does not exist; jobs cannot start"
+    if paused:
+        return f"the work queue {pool}/{queue} is paused; jobs wait"
+    if found["status"] != "READY":
+        return f"no worker polls the work queue {pool}/{queue}; jobs wait"
+    return None
 
 
 def _run(method: Literal["GET", "POST"], path: str, **kwargs: Any) -> Run:

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 from prefect.filesystems import LocalFileSystem, RemoteFileSystem
 
-from pygeoapi_prefect.engine.client import api
+from pygeoapi_prefect.engine.client import api, check
 from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError
 from pygeoapi_prefect.storage.store import LocalStore, Store
 
@@ -131,6 +131,7 @@ def _cached(key: str, read: Callable[[SyncPrefectClient], BlockDocument]) -> Sto
         with api() as client:
             document = read(client)
     except ObjectNotFound as error:
+        check()  # is it Prefect that says so?
         raise BlockNotFound(f"there is no block {key!r} in Prefect") from error
     store = _make_store(document)
     with _lock:

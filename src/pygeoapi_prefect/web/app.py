@@ -84,7 +84,9 @@ def create_app() -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = manager.settings.manager.max_body_bytes
     blocks = sorted({p.result_storage for p in manager.registry if p.result_storage})
     app.add_url_rule("/healthz", "healthz", health.healthz)
-    app.add_url_rule("/readyz", "readyz", health.readiness(blocks))
+    deployments = [process.deployment for process in manager.registry if process.deployment]
+    queues = [(deployment.work_pool, deployment.queue) for deployment in deployments]
+    app.add_url_rule("/readyz", "readyz", health.readiness(blocks, queues))
     problem.register(app, pages.error)
     edge.prepare(app, manager.settings.manager)
     in_background(local.end_abandoned)

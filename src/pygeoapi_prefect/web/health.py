@@ -3,12 +3,13 @@
 import json
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from flask import Response
 
 from pygeoapi_prefect import storage
-from pygeoapi_prefect.engine import client
-from pygeoapi_prefect.errors import StackError
+from pygeoapi_prefect.engine import client, runs
+from pygeoapi_prefect.errors import EngineUnavailable, StackError
 
 LOGGER = logging.getLogger(__name__)
 NO_STORE = {"Cache-Control": "no-store"}
@@ -19,12 +20,18 @@ def healthz() -> Response:
     return Response('{"status": "ok"}', 200, NO_STORE, content_type="application/json")
 
 
-def readiness(blocks: Iterable[str]) -> Callable[[], Response]:
+def readiness(
+    blocks: Iterable[str], queues: Iterable[tuple[str, str]] = ()
+) -> Callable[[], Response]:
     """The view for ``GET /readyz``: 503 with the name of each dependency that is down.
+
+    Jobs are accepted and wait while no worker takes them: that is told, and is no 503.
 
     Args:
         blocks: Slugs of the blocks that results are written to.
+        queues: Work pool and work queue of the deployed processes.
     """
+    waited_for = sorted(set(queues))
     checks: dict[str, Callable[[], object]] = {"prefect": client.check}
     for slug in blocks:
         checks[slug] = lambda slug=slug: storage.open_store(slug).exists("ready")  # type: ignore[misc]
@@ -32,10 +39,22 @@ def readiness(blocks: Iterable[str]) -> Callable[[], Response]:
     def readyz() -> Response:
         state = {name: _state(check) for name, check in checks.items()}
         ready = all(value == "ok" for value in state.values())
-        body = json.dumps({"status": "ok" if ready else "unavailable", "dependencies": state})
+        told = "ok" if ready else "unavailable"
+        for pool, queue in waited_for if ready else ():
+            waiting = _state(partial(_taken, pool, queue))
+            state[f"{pool}/{queue}"] = waiting
+            told = told if waiting == "ok" else "degraded"
+        body = json.dumps({"status": told, "dependencies": state})
         return Response(body, 200 if ready else 503, NO_STORE, content_type="application/json")
 
     return readyz
+
+
+def _taken(pool: str, queue: str) -> None:
+    """Raise what keeps the jobs of a queue from being taken."""
+    reason = runs.queue_state(pool, queue)
+    if reason is not None:
+        raise EngineUnavailable(reason)
 
 
 def _state(check: Callable[[], object]) -> str:

@@ -5,7 +5,7 @@ The keys of ``processor.prefect`` are those of the *Processes* page of pygeoapi-
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +30,12 @@ class PrefectDeployment:
         storage_sub_path: Folder in that block; the process id by default.
         work_pool: Name of the work pool that holds the queue.
         ignore_file: File with gitignore patterns of what is not uploaded.
+        queue_priority: Priority of that queue in its pool; 1 comes first.
+        concurrency_limit: Runs of this process at a time, on all workers.
+        retries: How often a run that failed is repeated.
+        retry_delay_seconds: Pause before it is repeated, in seconds.
+        memory_limit_mb: Memory that a run may allocate, in MiB.
+        timeout_seconds: Wall-clock time of a run, in seconds.
     """
 
     name: str
@@ -38,6 +44,12 @@ class PrefectDeployment:
     storage_sub_path: str | None = None
     work_pool: str = DEFAULT_WORK_POOL
     ignore_file: Path | None = None
+    queue_priority: int | None = Field(default=None, ge=1)
+    concurrency_limit: int | None = Field(default=None, ge=1)
+    retries: int | None = Field(default=None, ge=0, le=50)
+    retry_delay_seconds: int | None = Field(default=None, ge=0)
+    memory_limit_mb: int | None = Field(default=None, gt=0)
+    timeout_seconds: float | None = Field(default=None, gt=0)
 
 
 class PrefectSettings(BaseModel):
@@ -200,12 +212,33 @@ class Settings(BaseModel):
 
 
 def processes_of(resources: Mapping[str, Any]) -> dict[str, ProcessSettings]:
-    """The resources that are processes, by id."""
-    return {
+    """The resources that are processes, by id.
+
+    Raises:
+        ConfigurationError: A key is missing, unknown or of the wrong type; says which.
+    """
+    found = {
         str(key): ProcessSettings.from_resource(str(key), resource)
         for key, resource in resources.items()
         if isinstance(resource, Mapping) and resource.get("type") == "process"
     }
+    _refuse_contradictions(found.values())
+    return found
+
+
+def _refuse_contradictions(processes: Iterable[ProcessSettings]) -> None:
+    """A queue has one priority, whichever of its processes names it."""
+    priorities: dict[tuple[str, str], int] = {}
+    for process in processes:
+        target = process.prefect.deployment
+        if target is None or target.queue_priority is None:
+            continue
+        queue = (target.work_pool, target.queue)
+        if priorities.setdefault(queue, target.queue_priority) != target.queue_priority:
+            raise ConfigurationError(
+                f"process '{process.id}': another process gives the queue '{'/'.join(queue)}' "
+                f"the queue_priority {priorities[queue]}"
+            )
 
 
 def load_config(path: Path) -> dict[str, Any]:

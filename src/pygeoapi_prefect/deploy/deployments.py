@@ -77,7 +77,8 @@ class _Code:
 def deploy(process: Process) -> Deployed:
     """Upload a process's code and create or update its deployment; a second time changes nothing.
 
-    Schedules, pauses and concurrency limits that an operator set in Prefect stay as they are.
+    Schedules and pauses that an operator set in Prefect stay as they are, and so do the priority
+    and the concurrency limit where the configuration has none.
 
     Raises:
         ConfigurationError: The process cannot be deployed as configured; says why.
@@ -96,7 +97,7 @@ def deploy(process: Process) -> Deployed:
     name = _full_name(flow, target)
     result_block = _result_block(process)
     code = _provide_code(process, flow)
-    ensure_queue(target.work_pool, target.queue)
+    created = ensure_queue(target.work_pool, target.queue, target.queue_priority)
     wanted: dict[str, Any] = {
         "version": code.version,
         "description": _description(process.declared),
@@ -110,9 +111,11 @@ def deploy(process: Process) -> Deployed:
         "parameter_openapi_schema": parameter_schema(flow).model_dump_for_openapi(),
         # The models travel as JSON strings, which the schema of the flow's annotations refuses.
         "enforce_parameter_schema": False,
-        "job_variables": {"command": COMMAND, "env": result_environment(result_block)},
+        "job_variables": _job_variables(target, result_block),
     }
-    changed = _apply(flow, name, wanted) or code.uploaded
+    if target.concurrency_limit is not None:
+        wanted["concurrency_limit"] = target.concurrency_limit
+    changed = _apply(flow, name, wanted) or code.uploaded or created
     if changed and code.store is not None:
         prune(code.store, _sub_path(process), _paths_in_use(code.store))
     return Deployed(name=name, version=code.version, changed=changed, path=code.path)
@@ -121,6 +124,16 @@ def deploy(process: Process) -> Deployed:
 def _parameters(process: Process) -> dict[str, str]:
     """What the generic flow of an unmodified process has to know; its own flow knows it already."""
     return {"processor": json.dumps(process.settings.processor_def)} if process.is_vanilla else {}
+
+
+def _job_variables(target: PrefectDeployment, result_block: str) -> dict[str, Any]:
+    """Variables of the process worker, and the limits that ours knows on top."""
+    limits = {"memory_limit_mb": target.memory_limit_mb, "timeout_seconds": target.timeout_seconds}
+    return {
+        "command": COMMAND,
+        "env": result_environment(result_block),
+        **{name: limit for name, limit in limits.items() if limit is not None},
+    }
 
 
 def result_environment(block: str) -> dict[str, str]:
@@ -134,8 +147,13 @@ def result_environment(block: str) -> dict[str, str]:
     }
 
 
-def ensure_queue(pool: str, queue: str) -> bool:
+def ensure_queue(pool: str, queue: str, priority: int | None = None) -> bool:
     """Create a work pool (of type ``process``) and a queue in it; False if both were there.
+
+    Args:
+        pool: Name of the pool.
+        queue: Name of the queue.
+        priority: Priority that the queue is to have; None leaves it to Prefect, or to an operator.
 
     Raises:
         EngineUnavailable: Prefect cannot be reached.
@@ -143,14 +161,18 @@ def ensure_queue(pool: str, queue: str) -> bool:
     with api() as client:
         try:
             client.read_work_pool(pool)
-            client.read_work_queue_by_name(queue, pool)
-            return False
+            existing = client.read_work_queue_by_name(queue, pool)
         except ObjectNotFound:
             pass
+        else:
+            if priority in (None, existing.priority):
+                return False
+            client.update_work_queue(existing.id, priority=priority)
+            return True
         with suppress(ObjectAlreadyExists):
             client.create_work_pool(_process_pool(pool))
         with suppress(ObjectAlreadyExists):
-            client.create_work_queue(queue, work_pool_name=pool)
+            client.create_work_queue(queue, work_pool_name=pool, priority=priority)
     return True
 
 

@@ -67,20 +67,19 @@ def prefect_command(layout: Layout) -> list[str]:
 def worker_environment(layout: Layout) -> dict[str, str]:
     """The worker's environment; its jobs inherit it. No result settings: deployments have them."""
     return environment(layout) | {
-        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
-        "PREFECT_WORKER_PREFETCH_SECONDS": "0",
+        "PREFECT_WORKER_QUERY_SECONDS": "5",  # events tell it of runs; this is the safety net
+        "PYGEOAPI_WORKER_GRACE_SECONDS": "3",
         "TMPDIR": str(layout.scratch),
     }
 
 
 def worker_command(layout: Layout) -> list[str]:
-    """Prefect's stock process worker, loaded while the server still starts."""
+    """The worker, loaded while the server still starts."""
     queue = f"{layout.prefect_api_url}/work_pools/{POOL}/queues/{QUEUE}"
     return [
-        *preloaded("prefect", "prefect.cli.worker,prefect.workers.process", wait_for=queue),
+        *preloaded("prefect", "prefect.cli.worker,pygeoapi_prefect.worker.worker", wait_for=queue),
         *("worker", "start", "--pool", POOL, "--work-queue", QUEUE),
-        *("--type", "process", "--name", WORKER_NAME, "--install-policy", "never"),
-        *("--limit", str(max(4, os.cpu_count() or 1))),
+        *("--type", "pygeoapi", "--name", WORKER_NAME, "--install-policy", "never"),
     ]
 
 

@@ -166,7 +166,7 @@ class Stack:
         url = f"{self.layout.prefect_api_url}/work_pools/{POOL}/workers/filter"
         reply = self._http.post(url, json={})
         return reply.is_success and any(
-            worker["name"] == services.WORKER_NAME
+            worker["name"].startswith(services.WORKER_NAME)
             and datetime.fromisoformat(worker["last_heartbeat_time"]) >= self._started
             for worker in reply.json()
         )

@@ -29,6 +29,7 @@ class Run:
         id: Prefect's identifier of the run.
         state_data: What the state carries; the metadata of the persisted result.
         labels: Labels of the run; progress is kept there.
+        retries: How often it is repeated if it fails.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Run:
     parameters: Mapping[str, Any] = field(repr=False)
     tags: tuple[str, ...]
     labels: Mapping[str, Any] = field(repr=False)
+    retries: int = 0
 
     @classmethod
     def from_json(cls, run: Mapping[str, Any]) -> Self:
@@ -67,6 +69,7 @@ class Run:
             parameters=run.get("parameters") or {},
             tags=tuple(run.get("tags") or ()),
             labels=run.get("labels") or {},
+            retries=(run.get("empirical_policy") or {}).get("retries") or 0,
         )
 
     @property
@@ -82,19 +85,32 @@ def create(
     parameters: Mapping[str, Any],
     tags: Sequence[str],
     idempotency_key: str,
+    retries: int | None = None,
+    retry_delay: int | None = None,
 ) -> Run:
     """Queue a run of a deployment; the same idempotency key gives the same run again.
+
+    Args:
+        deployment_id: Identifier of the deployment.
+        name: Name of the run.
+        parameters: Parameters of the flow.
+        tags: Tags of the run.
+        idempotency_key: The same key gives the same run again.
+        retries: How often it is repeated if it fails; None leaves that to the flow.
+        retry_delay: Seconds before it is repeated; None leaves that to the flow.
 
     Raises:
         prefect.exceptions.ObjectNotFound: The deployment does not exist.
     """
-    body = {
+    body: dict[str, Any] = {
         "name": name,
         "parameters": dict(parameters),
         "tags": list(tags),
         "idempotency_key": idempotency_key,
         "state": {"type": "SCHEDULED"},
     }
+    if retries is not None or retry_delay is not None:
+        body["empirical_policy"] = {"retries": retries, "retry_delay": retry_delay}
     return _run("POST", f"/deployments/{deployment_id}/create_flow_run", json=body)
 
 

@@ -115,12 +115,22 @@ def rfc3339(time: datetime) -> str:
 
 
 def _message(run: Run, state: str) -> str:
-    if state == "failed":
-        return str(failure(run))
     told = run.labels.get(MESSAGE_LABEL)
-    if state == "running" and isinstance(told, str) and told:
-        return told
-    return MESSAGES[state]
+    if state == "failed":
+        message = str(failure(run))
+    elif state == "running" and isinstance(told, str) and told:
+        message = told
+    else:
+        message = MESSAGES[state]
+    return f"{message} ({attempt})" if (attempt := _attempt(run, state)) else message
+
+
+def _attempt(run: Run, state: str) -> str | None:
+    """Which attempt it is, once there is more than one; a job that waits waits for its next."""
+    number = run.run_count + (state == "accepted")
+    if state == "dismissed" or number < 2 or not run.retries:
+        return None
+    return f"attempt {number} of {max(number, run.retries + 1)}"
 
 
 def _progress(run: Run, state: str) -> int | None:

@@ -152,12 +152,15 @@ class Queue:
 
     @staticmethod
     def _create(submission: Submission, parameters: dict[str, Any], deployment: str) -> runs.Run:
+        configured = submission.process.deployment
         return runs.create(
             deployment,
             name=status.NAME_PREFIX + submission.job_id,
             parameters=parameters,
             tags=submission.tags,
             idempotency_key=submission.job_id,
+            retries=configured.retries if configured else None,
+            retry_delay=configured.retry_delay_seconds if configured else None,
         )
 
     def _deployment_id(self, process: Process) -> str:

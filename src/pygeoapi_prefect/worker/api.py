@@ -1,0 +1,164 @@
+"""The worker's calls of Prefect's API; replies are plain JSON.
+
+Prefect's models of runs cost about a millisecond each, on the loop that starts all jobs.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, cast
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.exceptions import ObjectNotFound
+
+CLAIM_MARK = "Claimed by worker "
+FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+AWAITING_RETRY = "AwaitingRetry"
+PAGE = 200
+
+Json = dict[str, Any]
+
+
+class Api:
+    """Prefect's API, as this worker uses it.
+
+    All methods raise ``prefect.exceptions.ObjectNotFound`` for a 404 and ``httpx.HTTPError`` for
+    whatever else keeps an answer away.
+    """
+
+    def __init__(self, client: PrefectClient) -> None:
+        self._client = client
+
+    async def scheduled(self, pool: str, queues: Sequence[str], limit: int) -> list[Json]:
+        """Runs that are due, by priority and time; paused and full queues give none."""
+        body = {
+            "work_queue_names": list(queues),
+            "scheduled_before": datetime.now(UTC).isoformat(),
+            "limit": limit,
+        }
+        path = f"/work_pools/{pool}/get_scheduled_flow_runs"
+        return [row["flow_run"] for row in await self._call("POST", path, json=body)]
+
+    async def claim(self, run_id: str, worker: str) -> str | None:
+        """Take a run: Prefect aborts every claim but the first.
+
+        Returns:
+            The identifier of the run's PENDING state; None if the run cannot be had.
+        """
+        reply = await self.set_state(run_id, "PENDING", f"{CLAIM_MARK}{worker}")
+        return str(reply["state"]["id"]) if reply["status"] == "ACCEPT" else None
+
+    async def set_state(
+        self,
+        run_id: str,
+        state: str,
+        message: str,
+        *,
+        name: str | None = None,
+        force: bool = False,
+        scheduled_time: datetime | None = None,
+    ) -> Json:
+        """Propose a state; the reply's ``status`` says what became of it."""
+        proposed: Json = {"type": state, "message": message}
+        if name is not None:
+            proposed["name"] = name
+        if scheduled_time is not None:
+            proposed["state_details"] = {"scheduled_time": scheduled_time.isoformat()}
+        body = {"state": proposed, "force": force}
+        return cast(Json, await self._call("POST", f"/flow_runs/{run_id}/set_state", json=body))
+
+    async def run(self, run_id: str) -> Json:
+        """One run."""
+        return cast(Json, await self._call("GET", f"/flow_runs/{run_id}"))
+
+    async def runs(self, ids: Sequence[str]) -> list[Json]:
+        """Those of these runs that exist."""
+        found: list[Json] = []
+        for start in range(0, len(ids), PAGE):
+            chosen = {"id": {"any_": list(ids[start : start + PAGE])}}
+            found += await self._filter({"flow_runs": chosen, "limit": PAGE})
+        return found
+
+    async def unfinished(self, pool: str) -> list[Json]:
+        """Runs of a pool that some worker has claimed and that have not ended."""
+        states = {
+            "operator": "or_",
+            "type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]},
+            "name": {"any_": [AWAITING_RETRY]},
+        }
+        body = {
+            "work_pools": {"name": {"any_": [pool]}},
+            "flow_runs": {"state": states},
+            "sort": "ID_DESC",
+            "limit": PAGE,
+        }
+        found: list[Json] = []
+        while True:
+            page = await self._filter({**body, "offset": len(found)})
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    async def claimant(self, run_id: str) -> str | None:
+        """Name of the worker that last claimed a run; None if it was none of ours."""
+        path = f"/flow_run_states/?flow_run_id={run_id}"
+        states = await self._call("GET", path)
+        for state in sorted(states, key=lambda one: str(one["timestamp"]), reverse=True):
+            if state["type"] == "PENDING":
+                message = str(state.get("message") or "")
+                return message.removeprefix(CLAIM_MARK) if message.startswith(CLAIM_MARK) else None
+        return None
+
+    async def reschedule(self, run: Json, message: str) -> None:
+        """Put a run back into its queue, for any worker."""
+        policy = {**(run.get("empirical_policy") or {}), "retry_type": "reschedule"}
+        delay = timedelta(seconds=policy.get("retry_delay") or 0 if run.get("run_count") else 0)
+        # A run whose retry was to happen in its own process would not be given to a worker.
+        await self._call("PATCH", f"/flow_runs/{run['id']}", json={"empirical_policy": policy})
+        await self.set_state(
+            run["id"],
+            "SCHEDULED",
+            message,
+            force=True,
+            scheduled_time=datetime.now(UTC) + delay,
+        )
+
+    async def deployment(self, deployment_id: str) -> Json:
+        """One deployment."""
+        return cast(Json, await self._call("GET", f"/deployments/{deployment_id}"))
+
+    async def block(self, document_id: str) -> Json:
+        """A block document, secrets included."""
+        return await self._block(f"/block_documents/{document_id}")
+
+    async def block_by_slug(self, slug: str) -> Json:
+        """The block document ``<block type slug>/<block name>``, secrets included."""
+        kind, _, name = slug.partition("/")
+        return await self._block(f"/block_types/slug/{kind}/block_documents/name/{name}")
+
+    async def workers(self, pool: str) -> list[Json]:
+        """All workers of a pool that Prefect knows of."""
+        path = f"/work_pools/{pool}/workers/filter"
+        return cast(list[Json], await self._call("POST", path, json={"limit": PAGE}))
+
+    async def forget_worker(self, pool: str, name: str) -> None:
+        """Remove a worker from Prefect's list."""
+        await self._call("DELETE", f"/work_pools/{pool}/workers/{name}")
+
+    async def _block(self, path: str) -> Json:
+        return cast(Json, await self._call("GET", path, params={"include_secrets": "true"}))
+
+    async def _filter(self, body: Json) -> list[Json]:
+        return cast(list[Json], await self._call("POST", "/flow_runs/filter", json=body))
+
+    async def _call(
+        self, method: Literal["GET", "POST", "PATCH", "DELETE"], path: str, **kwargs: Any
+    ) -> Any:
+        try:
+            # The routes are typed as a closed set of templates; these are the same, filled in.
+            response = await self._client.request(method, cast(Any, path), **kwargs)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == httpx.codes.NOT_FOUND:
+                raise ObjectNotFound(error) from error
+            raise
+        return response.json() if response.content else None

@@ -1,0 +1,339 @@
+"""What runs in the forked child: one job, then the end of the process."""
+
+import asyncio
+import copy
+import ctypes
+import faulthandler
+import functools
+import inspect
+import logging
+import os
+import random
+import resource
+import signal
+import sys
+import sysconfig
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+from uuid import UUID
+
+from prefect import Flow, flow_engine
+from prefect._internal import control_listener
+from prefect._internal.attempt_control import Intent
+from prefect.blocks.core import Block
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import BlockDocument, FlowRun, State
+from prefect.context import SettingsContext, SyncClientContext, get_settings_context
+from prefect.engine import _drive_run_flow_result
+from prefect.events.worker import EventsWorker
+from prefect.exceptions import Abort, Pause, TerminationSignal
+from prefect.flows import load_flow_from_entrypoint
+from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.logging.loggers import flow_run_logger
+from prefect.settings.models.root import Settings
+from prefect.states import Failed
+
+from pygeoapi_prefect.errors import JobFailedError
+from pygeoapi_prefect.models.processes import JobStatusInfoInternal
+from pygeoapi_prefect.worker import download, lean, wire
+from pygeoapi_prefect.worker.wire import Job
+
+EXIT_ERROR = 1
+JOB_NAME_PREFIX = "pygeoapi_job_"
+CONTRACT = "a flow must return an instance of JobStatusInfoInternal"
+DRAIN_SECONDS = 5
+# A run that starts later than this after its claim makes sure that it is still this worker's.
+STALE_CLAIM_SECONDS = 15
+MIB = 1 << 20
+PR_SET_PDEATHSIG = 1
+
+_libc = ctypes.CDLL(None)
+
+
+class SettingsCache:
+    """Prefect's settings for an environment; reading them costs 50 ms, so the parent keeps them."""
+
+    def __init__(self, size: int = 64) -> None:
+        self._known: dict[tuple[tuple[str, str | None], ...], Settings] = {}
+        self._size = size
+
+    def get(self, env: Mapping[str, str | None]) -> Settings:
+        """The settings of this process's environment with ``env`` on top.
+
+        Raises:
+            pydantic.ValidationError: A variable has a value that Prefect refuses.
+        """
+        key = tuple(sorted(env.items()))
+        if key not in self._known:
+            if len(self._known) >= self._size:
+                self._known.clear()
+            before = dict(os.environ)
+            try:
+                apply(env)
+                self._known[key] = without_heartbeat(Settings())
+            finally:
+                os.environ.clear()
+                os.environ.update(before)
+        return self._known[key]
+
+
+def without_heartbeat(settings: Settings) -> Settings:
+    """Settings without the thread that would keep the process for a second after its end.
+
+    The worker's own heartbeat tells whether a run is alive.
+    """
+    flows = settings.flows.model_copy(update={"heartbeat_frequency": None})
+    return settings.model_copy(update={"flows": flows})
+
+
+def apply(env: Mapping[str, str | None]) -> None:
+    """Change this process's environment."""
+    for name, value in env.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def main(job: Job, settings: Settings) -> NoReturn:
+    """Run a job in this process, which has just been forked, and end the process."""
+    status = EXIT_ERROR
+    before = len(sys.modules)
+    try:
+        separate(os.getppid())
+        with SettingsContext(profile=get_settings_context().profile, settings=settings):
+            try:
+                prepare(job)
+                concluded = run(job)
+                Path(job.scratch, wire.CONCLUDED).write_text(concluded)
+                Path(job.scratch, wire.IMPORTED).write_text("\n".join(imported(before)))
+                status = 0
+            except TerminationSignal:
+                pass  # the worker, which sent it, decides on the state
+            finally:
+                drain()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def separate(parent: int) -> None:
+    """Leave the fork server's session and signals behind."""
+    os.setsid()
+    if sys.platform == "linux":
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(EXIT_ERROR)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGUSR1, _intend("cancel"))
+    signal.signal(signal.SIGUSR2, _intend("relinquish"))
+    faulthandler.enable()
+    random.seed()
+
+
+def _intend(intent: Intent) -> Callable[[int, FrameType | None], None]:
+    """A handler that tells Prefect's engine what the SIGTERM that follows is meant to do."""
+    return lambda _number, _frame: control_listener._set_intent(intent)
+
+
+def prepare(job: Job) -> None:
+    """Environment, limits, folders and logging of a job."""
+    apply(job.env)
+    os.environ["PREFECT__FLOW_RUN_ID"] = job.id
+    scratch = Path(job.scratch)
+    temporary = scratch / "tmp"
+    temporary.mkdir(parents=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if job.memory_limit_mb is not None:
+        limit_memory(job.memory_limit_mb)
+    # Prefect has the log of the run; the worker's own output has a line for it.
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.setLevel(logging.CRITICAL)
+
+
+def limit_memory(limit_mb: int) -> None:
+    """Let this process allocate so much more than it has now (RLIMIT_DATA, Linux)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (data_bytes() + limit_mb * MIB, hard))
+
+
+def data_bytes() -> int:
+    """Private writable memory of this process, as RLIMIT_DATA counts it."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def run(job: Job) -> str:
+    """Load and run the flow; name of the state that the run is in then."""
+    flow_run = FlowRun.model_validate(job.run)
+    logger = flow_run_logger(flow_run)
+    lean.trim()
+    with (
+        SyncClientContext.get_or_create() as context,
+        lean.LogSink(context.client),
+    ):
+        if not is_still_ours(context.client, job):
+            logger.info("The run was given to another worker meanwhile")
+            return "Handed over"
+        try:
+            flow = load(job, flow_run)
+        except Exception as error:
+            logger.exception("The flow's code could not be loaded")
+            message = f"The flow's code could not be loaded: {type(error).__name__}: {error}"
+            context.client.set_flow_run_state(flow_run.id, Failed(message=message))
+            return "Failed"
+        # Without a deployment's id, the engine opens no websocket to be told of suspensions.
+        detached = flow_run.model_copy(update={"deployment_id": None})
+        lean.spare(
+            context.client,
+            detached,
+            flow_run.deployment_id,
+            has_retries=bool(flow.retries) and flow_run.empirical_policy.retries is None,
+            result_block=BlockDocument.model_validate(job.result_block)
+            if job.result_block
+            else None,
+        )
+        return drive(adapted(flow, job), detached, logger)
+
+
+def drive(flow: Flow[..., Any], flow_run: FlowRun, logger: Any) -> str:
+    """Let Prefect's engine run the flow; name of the state that the run is in then."""
+    try:
+        result = flow_engine.run_flow(
+            flow, flow_run=flow_run, return_type="state", error_logger=logger
+        )
+        if asyncio.iscoroutine(result):
+            result = asyncio.run(result)
+        else:
+            _drive_run_flow_result(flow, result)
+    except (Abort, Pause) as signal_:
+        return type(signal_).__name__
+    return str(result.name) if isinstance(result, State) else "Ended"
+
+
+def is_still_ours(client: SyncPrefectClient, job: Job) -> bool:
+    """Whether the claim holds; after a long pause the run may have been given to another worker."""
+    if time.monotonic() - job.claimed < STALE_CLAIM_SECONDS:
+        return True
+    return client.read_flow_run(UUID(job.id)).state_id == UUID(job.state_id)
+
+
+def load(job: Job, flow_run: FlowRun) -> Flow[..., Any]:
+    """The flow of a job's deployment.
+
+    Raises:
+        Exception: Whatever the flow's code or its block raises.
+    """
+    deployment = job.deployment
+    entrypoint = str(deployment.get("entrypoint") or "")
+    scratch = Path(job.scratch)
+    if job.code_block is not None:
+        folder = download.provide(_block(job.code_block), deployment, Path(job.cache), scratch)
+        download.enter(folder, scratch)
+        entrypoint = str(folder / entrypoint)
+    else:
+        work = scratch / "work"
+        work.mkdir()
+        os.chdir(work)
+        if deployment.get("pull_steps") or ":" in entrypoint:
+            return flow_engine.load_flow(flow_run)
+    if job.working_dir is not None:
+        os.chdir(job.working_dir)
+    return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+
+
+def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:
+    """The flow with the job's limits, result block and checks."""
+    limits = [seconds for seconds in (flow.timeout_seconds, job.timeout_seconds) if seconds]
+    own = copy.copy(flow)
+    own.timeout_seconds = min(limits, default=None)
+    if job.result_block is not None:
+        # With both set, Prefect does not ask its server for a default.
+        if own.persist_result is None:
+            own.persist_result = True
+        if own.result_storage is None:
+            own.result_storage = _block(job.result_block)
+    if not own.isgenerator:
+        own.fn = checked(flow.fn, job)
+    return own
+
+
+def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
+    """The flow's function, with errors that a client may be told of."""
+    is_job = str(job.run.get("name", "")).startswith(JOB_NAME_PREFIX)
+
+    def check(result: Any) -> Any:
+        if is_job and not isinstance(result, JobStatusInfoInternal | State):
+            kind = "None" if result is None else f"an instance of {type(result).__qualname__}"
+            raise JobFailedError(f"the flow returned {kind}; {CONTRACT}")
+        return result
+
+    def too_much() -> JobFailedError:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))  # reporting needs some, too
+        limit = job.memory_limit_mb
+        return JobFailedError(
+            "The process exceeded its memory limit" + (f" of {limit} MiB" if limit else "")
+        )
+
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def wrapped(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return check(await function(*args, **kwargs))
+            except MemoryError as error:
+                raise too_much() from error
+
+        return wrapped
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return check(function(*args, **kwargs))
+        except MemoryError as error:
+            raise too_much() from error
+
+    return wrapper
+
+
+def imported(before: int) -> list[str]:
+    """The modules of installed packages that were imported after the first so many.
+
+    Modules of the standard library are among them if a package's are.
+    """
+    shared = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    names, files = [], []
+    for name, module in list(sys.modules.items())[before:]:
+        file = getattr(module, "__file__", None)
+        if file is not None and file.startswith((*shared, sysconfig.get_path("stdlib"))):
+            names.append(name)
+            files.append(file)
+    return names if any(file.startswith(shared) for file in files) else []
+
+
+def drain() -> None:
+    """Send what is still queued for Prefect: ``os._exit`` would lose it."""
+    with suppress(Exception):
+        EventsWorker.drain_all(timeout=DRAIN_SECONDS)
+
+
+def _block(document: Mapping[str, Any]) -> Any:
+    return Block._from_block_document(BlockDocument.model_validate(document))

@@ -1,0 +1,53 @@
+"""The job configuration: that of Prefect's process worker, and limits."""
+
+from typing import Any, Self
+
+from prefect.client.orchestration import PrefectClient
+from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
+from pydantic import Field
+
+LIMITS = ("memory_limit_mb", "timeout_seconds")
+
+
+class JobConfiguration(ProcessJobConfiguration):
+    """Job variables that this worker knows; ``command`` and ``stream_output`` have no effect."""
+
+    memory_limit_mb: int | None = Field(
+        default=None, gt=0, description="Memory that a run may allocate, in MiB."
+    )
+    timeout_seconds: float | None = Field(
+        default=None, gt=0, description="Wall-clock time of a run, in seconds."
+    )
+
+    @classmethod
+    async def from_template_and_values(
+        cls,
+        base_job_template: dict[str, Any],
+        values: dict[str, Any],
+        client: PrefectClient | None = None,
+    ) -> Self:
+        """Fill in the pool's template; a pool made for the process worker lacks our limits."""
+        template = dict(base_job_template)
+        template["job_configuration"] = {
+            **base_job_template["job_configuration"],
+            **{name: "{{ " + name + " }}" for name in LIMITS},
+        }
+        configured: Self = await super().from_template_and_values(template, values, client=client)
+        return configured
+
+
+class Variables(ProcessVariables):
+    """Schema of the job variables."""
+
+    memory_limit_mb: int | None = Field(
+        default=None,
+        gt=0,
+        title="Memory limit",
+        description="Memory that a run may allocate, in MiB; more ends the run as failed.",
+    )
+    timeout_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        title="Time limit",
+        description="Wall-clock time of a run, in seconds; a run that takes longer fails.",
+    )

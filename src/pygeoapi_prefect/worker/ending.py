@@ -1,0 +1,117 @@
+"""What becomes of a run whose process has not brought it to an end itself."""
+
+import signal
+
+import httpx
+from prefect.exceptions import ObjectNotFound
+
+from pygeoapi_prefect.worker.api import AWAITING_RETRY, FINAL, Api, Json
+from pygeoapi_prefect.worker.forks import Exit
+
+CANCELLED = ("CANCELLING", "CANCELLED")
+
+
+def describe(ended: Exit, memory_limit_mb: int | None = None) -> str:
+    """How a process ended, for people."""
+    if ended.error is not None:
+        return f"The process of the run could not go on: {ended.error}"
+    if ended.code >= 0:
+        return f"The process of the run ended with exit code {ended.code} without reporting a state"
+    try:
+        name = signal.Signals(-ended.code).name
+    except ValueError:
+        name = f"signal {-ended.code}"
+    if ended.code == -signal.SIGKILL:
+        return f"The process of the run was killed ({name}), perhaps because memory ran out"
+    within = f" within its memory limit of {memory_limit_mb} MiB" if memory_limit_mb else ""
+    return f"The process of the run crashed ({name}){within}"
+
+
+def may_run_again(run: Json) -> bool:
+    """Whether a run may start once more: it never began, or its process declares retries."""
+    began = int(run.get("run_count") or 0)
+    retries = int((run.get("empirical_policy") or {}).get("retries") or 0)
+    return began == 0 or began <= retries
+
+
+async def crash(api: Api, run_id: str, message: str) -> str:
+    """End a run as crashed, or as cancelled if that is what was wanted; it may have ended already.
+
+    Returns:
+        Name of the state that the run is in then.
+    """
+    try:
+        run = await api.run(run_id)
+        if _is_settled(run):
+            return str(run["state_name"])
+        if run["state_type"] == "CANCELLING":
+            return await cancelled(api, run)
+        await api.set_state(run_id, "CRASHED", message)
+    except ObjectNotFound:
+        return "Deleted"
+    return "Crashed"
+
+
+async def timed_out(api: Api, run_id: str, seconds: float) -> str:
+    """End a run that did not heed its time limit."""
+    run = await api.run(run_id)
+    if run["state_type"] in FINAL:
+        return str(run["state_name"])
+    message = f"Flow run exceeded timeout of {seconds} second(s)"
+    await api.set_state(run_id, "FAILED", message, name="TimedOut", force=True)
+    return "TimedOut"
+
+
+async def hand_back(api: Api, run_id: str, reason: str) -> str:
+    """Give a run to another worker where that is allowed; end it as crashed otherwise.
+
+    Args:
+        api: Prefect's API.
+        run_id: The run; its process is gone.
+        reason: Why this worker, or a dead one, cannot go on.
+    """
+    try:
+        run = await api.run(run_id)
+        if run["state_type"] in FINAL:
+            return str(run["state_name"])
+        if run["state_type"] == "CANCELLING":
+            return await cancelled(api, run)
+        if may_run_again(run):
+            await api.reschedule(run, f"Handed back: {reason}")
+            return "Scheduled"
+        await api.set_state(run_id, "CRASHED", f"The run was lost: {reason}", force=True)
+    except ObjectNotFound:
+        return "Deleted"
+    return "Crashed"
+
+
+async def cancelled(api: Api, run: Json) -> str:
+    """Confirm the cancellation of a run whose process is gone."""
+    if run["state_type"] in FINAL:
+        return str(run["state_name"])
+    try:
+        await api.set_state(run["id"], "CANCELLED", "The run was cancelled", force=True)
+    except ObjectNotFound:
+        return "Deleted"
+    return "Cancelled"
+
+
+async def cancelled_by_id(api: Api, run_id: str) -> str:
+    """As ``cancelled``, for a run that has to be read first."""
+    try:
+        return await cancelled(api, await api.run(run_id))
+    except ObjectNotFound:
+        return "Deleted"
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether Prefect did not answer, which may be otherwise a moment later."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code >= 500
+    return isinstance(error, httpx.TransportError)
+
+
+def _is_settled(run: Json) -> bool:
+    return run["state_type"] in (*FINAL, "PAUSED") or (
+        run["state_type"] == "SCHEDULED" and run["state_name"] != AWAITING_RETRY
+    )

@@ -1,0 +1,172 @@
+"""What Prefect does for every run and a job does not need; together half of a short job's cost.
+
+All of it concerns a forked child, which ends with its run; nothing else is changed.
+"""
+
+import functools
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+from uuid import UUID
+
+import certifi
+import httpx
+import prefect.blocks.core
+import prefect.client.orchestration
+import prefect.flows
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import BlockDocument, FlowRun
+from prefect.logging import handlers
+from prefect.plugins import load_prefect_collections
+from prefect.settings import PREFECT_API_SSL_CERT_FILE
+from prefect.utilities.callables import ParameterSchema
+from pydantic import BaseModel
+
+FLUSH_SECONDS = 1.0
+
+
+class Tls:
+    """Stands in for the module ``ssl`` where Prefect's clients are made.
+
+    Each client loads all certificates, 30 ms long; the clients of a run may share them.
+    """
+
+    SSLContext = ssl.SSLContext
+    CERT_NONE = ssl.CERT_NONE
+    create_default_context = staticmethod(functools.cache(ssl.create_default_context))
+
+
+def trim() -> None:
+    """Leave out the schema of a flow's parameters, and events that say that a block was read.
+
+    The schema serves the making of deployments and takes 60 ms for our models. Such an event takes
+    a thread, a websocket and requests for all that is related to it.
+    """
+    for module, name, replacement in REPLACED:
+        setattr(module, name, replacement)
+
+
+def warm() -> None:
+    """Do beforehand, in the fork server, what every child would do once."""
+    load_prefect_collections()
+    Tls.create_default_context(cafile=PREFECT_API_SSL_CERT_FILE.value() or certifi.where())
+    for model in _subclasses(BaseModel):
+        if not model.__pydantic_complete__:
+            with suppress(Exception):
+                model.model_rebuild()
+
+
+def _subclasses(cls: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from _subclasses(child)
+
+
+def _no_schema(_function: Callable[..., Any]) -> ParameterSchema:
+    return ParameterSchema()
+
+
+def _no_event(*_args: Any, **_kwargs: Any) -> None:
+    return None
+
+
+REPLACED: tuple[tuple[ModuleType, str, object], ...] = (
+    (prefect.flows, "parameter_schema", _no_schema),
+    (prefect.blocks.core, "emit_event", _no_event),
+    (prefect.client.orchestration, "ssl", Tls),
+)
+"""Module, name in it, replacement; a test makes sure that Prefect still has them all."""
+
+
+def spare(
+    client: SyncPrefectClient,
+    flow_run: FlowRun,
+    deployment_id: UUID | None,
+    *,
+    has_retries: bool,
+    result_block: BlockDocument | None,
+) -> None:
+    """Let a client answer what is known already: three of the eight requests of a short job.
+
+    Args:
+        client: The client of the run.
+        flow_run: The run as the engine has it, which keeps its state up to date.
+        deployment_id: The deployment that ``flow_run`` does not have, for the engine's sake.
+        has_retries: Whether Prefect's server has to know of the flow's retries.
+        result_block: The block that the flow is likely to load.
+    """
+    read_run, update_run = client.read_flow_run, client.update_flow_run
+    read_block = client.read_block_document_by_name
+    asked = {"read": flow_run.run_count > 0, "update": has_retries}
+
+    def read_flow_run(flow_run_id: UUID) -> FlowRun:
+        if asked["read"] or flow_run_id != flow_run.id:
+            return read_run(flow_run_id)
+        asked["read"] = True  # the engine, which has just set it to Running
+        known = {"deployment_id": deployment_id, "run_count": 1, "start_time": datetime.now(UTC)}
+        return flow_run.model_copy(update=known)
+
+    def update_flow_run(flow_run_id: UUID, **changes: Any) -> httpx.Response:
+        if asked["update"] or flow_run_id != flow_run.id:
+            return update_run(flow_run_id, **changes)
+        asked["update"] = True  # the engine, with the flow's retries and its file's hash
+        return httpx.Response(httpx.codes.NO_CONTENT)
+
+    def read_block_document_by_name(name: str, block_type_slug: str, **how: Any) -> BlockDocument:
+        if result_block is not None and result_block.block_type is not None:
+            known = result_block.block_type.slug, result_block.name
+            if known == (block_type_slug, name):
+                return result_block.model_copy(deep=True)
+        return read_block(name, block_type_slug, **how)
+
+    for method in (read_flow_run, update_flow_run, read_block_document_by_name):
+        setattr(client, method.__name__, method)
+
+
+class LogSink:
+    """Sends the log of a run to Prefect with the run's own client, about once a second.
+
+    Prefect's way is an event loop in a thread, with a client of its own.
+    """
+
+    def __init__(self, client: SyncPrefectClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._sending = threading.Lock()
+        self._lines: list[dict[str, Any]] = []
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> "LogSink":
+        handlers.set_api_log_sink(self.add)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self.flush()
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Take one line, in the form that Prefect's API wants."""
+        line.pop("__payload_size__", None)
+        with self._lock:
+            self._lines.append(line)
+            if self._thread is None and not self._closed.is_set():
+                self._thread = threading.Thread(target=self._send, name="run-log", daemon=True)
+                self._thread.start()
+
+    def flush(self) -> None:
+        """Send what there is; lines that Prefect does not take are lost."""
+        with self._sending:
+            with self._lock:
+                lines, self._lines = self._lines, []
+            if lines:
+                with suppress(Exception):
+                    self._client.request("POST", "/logs/", json=lines)
+
+    def _send(self) -> None:
+        while not self._closed.wait(FLUSH_SECONDS):
+            self.flush()

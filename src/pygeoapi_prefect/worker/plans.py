@@ -1,0 +1,87 @@
+"""How the runs of a deployment are to be started; kept for a moment, as reading it takes 40 ms."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import WorkPool
+
+from pygeoapi_prefect.worker.api import Api, Json
+from pygeoapi_prefect.worker.configuration import JobConfiguration
+
+# A run has its deployment's version from its creation, so new code is noticed at once; this is how
+# long a change of the deployment's other properties, or of a block, may go unnoticed.
+TTL_SECONDS = 10.0
+RESULT_BLOCK = "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to start the runs of a deployment.
+
+    Attributes:
+        deployment: The deployment, as Prefect's API shows it.
+        configuration: Its job variables, filled into the pool's template.
+        code_block: Document of the block with its code.
+        result_block: Document of the block for its results.
+    """
+
+    deployment: Json
+    configuration: JobConfiguration
+    code_block: Json | None
+    result_block: Json | None
+
+
+class Plans:
+    """Makes plans, and keeps them for ten seconds."""
+
+    def __init__(self, client: PrefectClient, pool: Callable[[], WorkPool]) -> None:
+        self._client = client
+        self._api = Api(client)
+        self._pool = pool
+        self._kept: dict[tuple[str, str | None], tuple[float, Plan]] = {}
+
+    async def get(self, run: Json) -> Plan:
+        """The plan for a run.
+
+        Raises:
+            prefect.exceptions.ObjectNotFound: The deployment or one of its blocks is gone.
+            httpx.HTTPError: Prefect does not answer.
+            ValueError: A job variable does not have the form that it must have.
+        """
+        if run.get("job_variables"):  # this run's own
+            return await self._make(run)
+        now = time.monotonic()
+        self._kept = {
+            key: entry for key, entry in self._kept.items() if now - entry[0] < TTL_SECONDS
+        }
+        key = str(run["deployment_id"]), run.get("deployment_version")
+        if key not in self._kept:
+            self._kept[key] = now, await self._make(run)
+        return self._kept[key][1]
+
+    async def _make(self, run: Json) -> Plan:
+        deployment = await self._api.deployment(str(run["deployment_id"]))
+        variables = merged(deployment.get("job_variables") or {}, run.get("job_variables") or {})
+        configuration = await JobConfiguration.from_template_and_values(
+            self._pool().base_job_template, variables, client=self._client
+        )
+        code = deployment.get("storage_document_id")
+        # Pull steps, other storages and bare paths are left to Prefect.
+        ours = code and deployment.get("path") and not deployment.get("pull_steps")
+        ours = ours and ":" in str(deployment.get("entrypoint"))
+        result = configuration.env.get(RESULT_BLOCK)
+        return Plan(
+            deployment,
+            configuration,
+            await self._api.block(str(code)) if ours else None,
+            await self._api.block_by_slug(result) if result else None,
+        )
+
+
+def merged(deployment: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
+    """Job variables of a run on top of its deployment's; environments are merged."""
+    env = {**(deployment.get("env") or {}), **(run.get("env") or {})}
+    return {**deployment, **run, **({"env": env} if env else {})}

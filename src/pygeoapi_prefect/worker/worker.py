@@ -1,0 +1,251 @@
+"""The worker: what Prefect starts, and the services that run beside each other in it."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import anyio.abc
+from prefect.client.schemas.objects import FlowRun, WorkPool
+from prefect.logging.loggers import get_logger
+from prefect.workers.base import BaseWorker, BaseWorkerResult
+from prefect.workers.process import ProcessWorker
+
+from pygeoapi_prefect.worker import ending, events, health
+from pygeoapi_prefect.worker.api import Api
+from pygeoapi_prefect.worker.configuration import JobConfiguration, Variables
+from pygeoapi_prefect.worker.dispatch import RETRY_SECONDS, Dispatcher
+from pygeoapi_prefect.worker.plans import Plans
+from pygeoapi_prefect.worker.preloading import ForkServers
+from pygeoapi_prefect.worker.reaper import Reaper
+
+LOGGER = get_logger("pygeoapi.worker")
+HEARTBEAT_SECONDS = 10
+CANCEL_POLL_SECONDS = 5.0
+UNHEALTHY_POLLS = 30  # as Prefect's own workers
+PRELOAD_VARIABLE = "PYGEOAPI_WORKER_PRELOAD"
+GRACE_VARIABLE = "PYGEOAPI_WORKER_GRACE_SECONDS"
+DEFAULT_GRACE_SECONDS = 7.0  # docker stop kills after 10
+
+
+def default_limit() -> int:
+    """Runs at a time: one for each processor, at least four, as many runs wait for data."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(4, usable or 0)
+
+
+class WorkerResult(BaseWorkerResult):
+    """How the process of a run ended."""
+
+
+class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
+    """A worker for pools of type ``process``: forks jobs from a process that has all imported.
+
+    ``prefect worker start --pool pygeoapi --work-queue pygeoapi --type pygeoapi``
+
+    A number is added to the name, so that Prefect tells a worker from its predecessor.
+    """
+
+    type = "pygeoapi"
+    job_configuration = JobConfiguration
+    job_configuration_variables = Variables
+    _description = "Executes flow runs in processes forked from a warm one."
+    _display_name = "pygeoapi"
+
+    def __init__(
+        self,
+        work_pool_name: str,
+        work_queues: list[str] | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+        heartbeat_interval_seconds: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            work_pool_name,
+            work_queues,
+            name=f"{name or 'pygeoapi-worker'}-{uuid.uuid4().hex[:8]}",
+            limit=limit or default_limit(),
+            heartbeat_interval_seconds=min(
+                heartbeat_interval_seconds or HEARTBEAT_SECONDS, HEARTBEAT_SECONDS
+            ),
+            **kwargs,
+        )
+        # What the server is told, and what it gives a pool that it has to make.
+        self.type = ProcessWorker.type
+        self._slots = limit or default_limit()
+        self._hurry = asyncio.Event()
+        self._services: list[asyncio.Task[None]] = []
+        modules = os.environ.get(PRELOAD_VARIABLE, "").split(",")
+        self._forks = ForkServers(name.strip() for name in modules if name.strip())
+        self._dispatcher: Dispatcher | None = None
+
+    # -- Prefect's interface -------------------------------------------------------------------
+
+    async def setup(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="pygeoapi-worker-"))
+        forks = asyncio.create_task(self._forks.start())
+        try:
+            await super().setup()
+            await forks
+        except BaseException:
+            forks.cancel()
+            await self._forks.stop()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        self._api = Api(self.client)
+        self._dispatcher = Dispatcher(
+            self._api,
+            Plans(self.client, lambda: self.work_pool),
+            self._forks,
+            name=self.name,
+            pool=self._work_pool_name,
+            queues=sorted(self._work_queues),
+            slots=self._slots,
+            folder=self._folder,
+        )
+        self._stop_at_sigterm()
+        services = (
+            self._dispatcher.claim_runs,
+            self._listen,
+            self._poll_cancelled,
+            self._reap,
+            self._forks.keep,
+        )
+        self._services = [asyncio.create_task(self._keep(service)) for service in services]
+        LOGGER.info("Worker %s is ready for %d jobs at a time", self.name, self._slots)
+
+    async def teardown(self, *exc_info: Any) -> None:
+        for service in self._services:
+            service.cancel()
+        await asyncio.gather(*self._services, return_exceptions=True)
+        if self._dispatcher is not None:
+            grace = float(os.environ.get(GRACE_VARIABLE) or DEFAULT_GRACE_SECONDS)
+            await self._dispatcher.finish(grace, self._hurry)
+        await self._forks.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        health.file().unlink(missing_ok=True)
+        if self._worker_channel is not None:
+            self._worker_channel.stop()  # it would make the worker known again
+        with suppress(Exception):
+            await self._api.forget_worker(self._work_pool_name, self.name)
+        await super().teardown(*exc_info)
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Prefect's poll, every ``PREFECT_WORKER_QUERY_SECONDS``: the safety net of the events."""
+        if self._dispatcher is not None:
+            self._dispatcher.nudge()
+        return []
+
+    def is_worker_still_polling(self, query_interval_seconds: float) -> bool:
+        if self._dispatcher is None:
+            return True
+        silent = time.monotonic() - self._dispatcher.heard
+        return silent <= UNHEALTHY_POLLS * query_interval_seconds
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: JobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> WorkerResult:
+        """Not used: this worker has a shorter way from a claim to a process.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError("this worker runs deployments only")
+
+    def _record_work_pool_snapshot(self, work_pool: WorkPool) -> None:
+        if work_pool.type == ProcessWorker.type:
+            # Ours is a worker for pools of this type; the same type as before is not compared.
+            self._work_pool = work_pool
+        super()._record_work_pool_snapshot(work_pool)
+
+    async def _setup_cancellation_observer(self) -> None:
+        """Nothing: we listen ourselves, for claimed and running jobs alike."""
+
+    async def _sync_and_initialize(self) -> None:
+        """Heartbeat; once it works, an outage of Prefect does not end the worker."""
+        try:
+            await super()._sync_and_initialize()
+        except Exception as error:
+            if not (self.is_setup and ending.is_unavailable(error)):
+                raise
+            LOGGER.warning("No heartbeat: Prefect does not answer (%s)", error)
+
+    # -- Services ------------------------------------------------------------------------------
+
+    async def _keep(self, service: Callable[[], Awaitable[None]]) -> None:
+        """Run a service for ever: an outage of Prefect, or a fault, must not end the worker."""
+        while True:
+            try:
+                await service()
+            except Exception as error:
+                if ending.is_unavailable(error):
+                    LOGGER.warning("Prefect does not answer (%s); trying again", error)
+                else:
+                    LOGGER.exception("Unexpected error; going on")
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        while self._work_pool is None:
+            await asyncio.sleep(RETRY_SECONDS)
+        assert self._dispatcher is not None
+        await events.listen(
+            str(self.work_pool.id),
+            on_connected=self._dispatcher.nudge,
+            on_scheduled=self._dispatcher.nudge,
+            on_cancelled=self._dispatcher.cancel,
+        )
+
+    async def _poll_cancelled(self) -> None:
+        """The safety net of cancellations; it also notices runs that were deleted."""
+        assert self._dispatcher is not None
+        while True:
+            await asyncio.sleep(CANCEL_POLL_SECONDS)
+            watched = list(self._dispatcher.active)
+            if not watched:
+                continue
+            found = {run["id"]: run for run in await self._api.runs(watched)}
+            self._dispatcher.hear()
+            for run_id in watched:
+                if run_id not in found or found[run_id]["state_type"] in ending.CANCELLED:
+                    self._dispatcher.cancel(run_id)
+
+    async def _reap(self) -> None:
+        assert self._dispatcher is not None
+        reaper = Reaper(
+            self._api,
+            self._work_pool_name,
+            self.name,
+            self.heartbeat_interval_seconds,
+            self._dispatcher.active.__contains__,
+        )
+        while True:
+            await asyncio.sleep(reaper.scan_seconds)
+            await reaper.scan()
+
+    def _stop_at_sigterm(self) -> None:
+        """End the task that runs the worker; again, and the jobs have no more time to end.
+
+        Prefect's command turns SIGTERM into SIGINT, which a process that was started in the
+        background of a script ignores.
+        """
+        starter = asyncio.current_task()
+
+        def stop() -> None:
+            if starter is None or starter.cancelling():
+                self._hurry.set()
+            else:
+                starter.cancel()
+
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)

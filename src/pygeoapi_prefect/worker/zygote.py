@@ -1,0 +1,242 @@
+"""The fork server: a process of one thread that has the libraries imported and forks the jobs.
+
+It talks to nobody but its worker: no Prefect client, no block, no socket that a child could share.
+When the worker is gone, it ends all jobs, so that nobody waits for a dead worker's jobs in vain.
+
+``python -m pygeoapi_prefect.worker.zygote FD``; FD is one end of a socket pair.
+"""
+
+import gc
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from pygeoapi_prefect.worker import wire
+
+# "cancel" and "hand-back" tell the child first what the following SIGTERM means.
+MEANING: dict[wire.Signal, signal.Signals] = {
+    "cancel": signal.SIGUSR1,
+    "hand-back": signal.SIGUSR2,
+}
+READ_BYTES = 1 << 20
+PRELOAD = (
+    "prefect.flow_engine",
+    "prefect.flows",
+    "prefect.engine",
+    "prefect.main",
+    "prefect.filesystems",
+    "prefect.blocks.core",
+    "prefect.client.orchestration",
+    "prefect.events.worker",
+    "prefect.runtime",
+    "anyio._backends._asyncio",
+    "pydantic.v1",
+    "rich._emoji_codes",
+    "pygeoapi.models.processes",
+    "pygeoapi.process.base",
+    "pygeoapi.process.exceptions",
+    "pygeoapi_prefect.process.base",
+    "pygeoapi_prefect.process.inputs",
+    "pygeoapi_prefect.process.outputs",
+    "pygeoapi_prefect.process.progress",
+    "pygeoapi_prefect.storage",
+    "pygeoapi_prefect.worker.child",
+)
+
+
+def thread_count() -> int:
+    """Threads of this process, also those that Python does not know of (Linux)."""
+    tasks = Path("/proc/self/task")
+    return sum(1 for _ in tasks.iterdir()) if tasks.exists() else threading.active_count()
+
+
+class StartsThread(Exception):
+    """A module starts a thread when it is imported: forking would not be safe any more."""
+
+
+def preload(modules: Iterable[str]) -> None:
+    """Import what jobs need; a module that cannot be imported is left to the jobs.
+
+    Raises:
+        StartsThread: The argument is the module's name.
+    """
+    for name in modules:
+        with suppress(Exception):
+            import_module(name)
+        if thread_count() != 1:
+            raise StartsThread(name)
+
+
+def first_message(connection: socket.socket, unpacker: wire.Unpacker) -> dict[str, object]:
+    """What the worker says first; it says nothing else before it is answered.
+
+    Raises:
+        ConnectionError: The worker is gone.
+    """
+    while data := connection.recv(READ_BYTES):
+        for message in unpacker.feed(data):
+            return message
+    raise ConnectionError("no worker")
+
+
+class Zygote:
+    """Forks a child for each job, and tells the worker how it ended.
+
+    Args:
+        connection: The end of the socket pair that is ours.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        from pygeoapi_prefect.worker import child
+
+        self._child = child
+        self._connection = connection
+        self._jobs: dict[int, wire.Job] = {}
+        self._settings = child.SettingsCache()
+        self._wake_read, self._wake_write = os.pipe()
+        for fd in (self._wake_read, self._wake_write):
+            os.set_blocking(fd, False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(connection, selectors.EVENT_READ)
+        self._selector.register(self._wake_read, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Fork until the worker is gone."""
+        signal.set_wakeup_fd(self._wake_write)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # the wake-up is what counts
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # our end is the worker's end
+        unpacker = wire.Unpacker()
+        self._say(ready=os.getpid())
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is not self._connection:
+                    with suppress(BlockingIOError):
+                        os.read(self._wake_read, READ_BYTES)
+                    self._reap()
+                    continue
+                data = self._receive()
+                if not data:
+                    return
+                for message in unpacker.feed(data):
+                    self._handle(message)
+
+    def abandon(self) -> None:
+        """End all jobs, and remove their folders."""
+        for pid, job in self._jobs.items():
+            self._kill(pid, signal.SIGKILL)
+            shutil.rmtree(job.scratch, ignore_errors=True)
+
+    def _receive(self) -> bytes:
+        try:
+            return self._connection.recv(READ_BYTES)
+        except ConnectionError:
+            return b""
+
+    def _handle(self, message: dict[str, object]) -> None:
+        if "run" in message:
+            self._fork(wire.Job.from_json(message["run"]))  # type: ignore[arg-type]
+        else:
+            self._signal(str(message["id"]), message["signal"])  # type: ignore[arg-type]
+
+    def _fork(self, job: wire.Job) -> None:
+        try:
+            settings = self._settings.get(job.env)
+            if thread_count() != 1:
+                raise RuntimeError("the fork server has more than one thread")
+            pid = os.fork()
+        except Exception as error:  # a wrong setting, no memory, no process left
+            self._say(exited=job.id, error=f"{type(error).__name__}: {error}")
+            return
+        if pid == 0:
+            self._become_child(job, settings)
+        self._jobs[pid] = job
+        self._say(started=job.id, pid=pid)
+
+    def _become_child(self, job: wire.Job, settings: object) -> NoReturn:
+        try:
+            signal.set_wakeup_fd(-1)
+            self._selector.close()
+            self._connection.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+            self._child.main(job, settings)  # type: ignore[arg-type]
+        finally:
+            os._exit(self._child.EXIT_ERROR)
+
+    def _signal(self, run_id: str, what: wire.Signal) -> None:
+        for pid, job in self._jobs.items():
+            if job.id == run_id:
+                if what in MEANING:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, MEANING[what])
+                self._kill(pid, signal.SIGKILL if what == "kill" else signal.SIGTERM)
+
+    @staticmethod
+    def _kill(pid: int, number: signal.Signals) -> None:
+        try:
+            os.killpg(pid, number)
+        except ProcessLookupError:  # it has no session of its own yet
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            # Not reaped yet, so the number is still its own: end what it has left behind.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(ended.si_pid, signal.SIGKILL)
+            pid, status, usage = os.wait4(ended.si_pid, 0)
+            job = self._jobs.pop(pid, None)
+            if job is not None:
+                self._say(
+                    exited=job.id,
+                    code=os.waitstatus_to_exitcode(status),
+                    cpu=round(usage.ru_utime + usage.ru_stime, 3),
+                    memory_mb=usage.ru_maxrss // 1024,
+                )
+
+    def _say(self, **message: object) -> None:
+        with suppress(ConnectionError):  # the worker is gone: the next reading says so
+            self._connection.sendall(wire.pack(message))
+
+
+def main() -> None:
+    """Run the command line given in ``sys.argv``."""
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    gc.disable()
+    wanted = first_message(connection, wire.Unpacker())["preload"]
+    try:
+        preload([*PRELOAD, *wanted])  # type: ignore[misc]
+        from pygeoapi_prefect.worker.lean import warm
+    except StartsThread as error:
+        refused = {"refused": str(error), "reason": "starts a thread when it is imported"}
+        connection.sendall(wire.pack(refused))
+        raise SystemExit(1) from None
+    warm()
+    gc.collect()
+    gc.freeze()  # the garbage collector of a child leaves the shared memory alone
+    gc.enable()
+    zygote = Zygote(connection)
+    try:
+        zygote.serve()
+    finally:
+        zygote.abandon()
+
+
+if __name__ == "__main__":
+    main()

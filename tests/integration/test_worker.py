@@ -1,0 +1,282 @@
+"""The worker on a real Prefect server: claims, ends of all kinds, and what becomes of its jobs."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.polling import wait_for
+from support.stack import RunningStack
+from support.workers import Pool, Worker, is_alive, seconds_until
+
+CANCEL_SECONDS = 3.0  # one second on a quiet machine; tests share theirs
+
+
+@pytest.fixture(scope="module")
+def pool(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    return Pool.make(stack.prefect, tmp_path_factory.mktemp("pool"))
+
+
+@pytest.fixture(scope="module")
+def worker(stack: RunningStack, pool: Pool) -> Iterator[Worker]:
+    worker = Worker(pool, stack.prefect_api_url).wait_until_ready()
+    yield worker
+    assert worker.stop() == 0, worker.text()
+    assert "nexpected error" not in worker.text()
+
+
+def sockets_of(pid: int) -> set[str]:
+    links = (str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    return {link for link in links if link.startswith("socket:")}
+
+
+# -- A job's way ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flow", ["worker-probe", "worker-probe-async"])
+def test_a_job_is_run_and_its_result_is_kept_as_json(worker: Worker, pool: Pool, flow: str) -> None:
+    run = pool.wait(pool.submit("ok", flow))
+    assert run["state_type"] == "COMPLETED"
+    data = run["state"]["data"]
+    assert data["serializer"]["type"] == "json"
+    record = json.loads((pool.folder / "results" / data["storage_key"]).read_text())
+    assert record["data"]["job_id"] == run["parameters"]["job_id"]
+    assert run["deployment_id"] == pool.deployments[flow]
+    assert pool.states(run["id"]) == ["Scheduled", "Pending", "Running", "Completed"]
+
+
+def test_the_log_of_a_run_is_in_prefect(worker: Worker, pool: Pool) -> None:
+    run = pool.wait(pool.submit("ok"))
+    query = {"logs": {"flow_run_id": {"any_": [run["id"]]}}}
+
+    def messages() -> str:
+        rows = pool.api.post("/logs/filter", json=query).raise_for_status().json()
+        return "\n".join(row["message"] for row in rows)
+
+    for line in (
+        "Beginning flow run",
+        "A line of the flow's logger",
+        "A line of a library's print",
+        "Finished in state Completed()",
+    ):
+        wait_for(lambda line=line: line in messages(), 5, line)  # type: ignore[misc]
+
+
+def test_the_workers_own_log_has_two_lines_for_a_job(worker: Worker, pool: Pool) -> None:
+    run = pool.wait(pool.submit("ok"))
+    wait_for(lambda: worker.text().count(run["name"]) >= 2, 5, "a line at the end")
+    lines = [line for line in worker.text().splitlines() if run["name"] in line]
+    assert len(lines) == 2
+    assert "claimed" in lines[0]
+    assert "Completed after" in lines[1]
+
+
+def test_no_complaint_of_the_pools_type(worker: Worker, pool: Pool) -> None:
+    assert "mismatch" not in worker.text()
+    assert pool.api.get(f"/work_pools/{pool.name}").json()["type"] == "process"
+
+
+def test_a_child_shares_nothing_with_the_fork_server(worker: Worker, pool: Pool) -> None:
+    run = pool.wait(pool.submit("look"))
+    (facts,) = pool.notes(run["id"])
+    assert len(list(Path(f"/proc/{worker.zygote}/task").iterdir())) == 1
+    assert not set(facts["sockets"]) & sockets_of(worker.zygote)
+    assert not set(facts["sockets"]) & sockets_of(worker.process.pid)
+    assert facts["session"] == facts["pid"]
+    assert not facts["sigterm_ignored"]
+
+
+def test_environment_and_folder_of_a_run(worker: Worker, pool: Pool) -> None:
+    first, second = pool.submit("look"), pool.submit("look")
+    facts = [pool.notes(pool.wait(run)["id"])[0] for run in (first, second)]
+    for row in facts:
+        assert row["block"] == f"local-file-system/{pool.name}-results"
+        assert row["flag"] == "set"
+        assert set(row["files"]) == {"trial_flows.py", "left-behind"}
+    assert facts[0]["cwd"] != facts[1]["cwd"]
+    wait_for(
+        lambda: not any(Path(row["cwd"]).exists() for row in facts), 5, "the folders are removed"
+    )
+
+
+def test_new_code_is_used_without_a_restart(worker: Worker, pool: Pool) -> None:
+    zygote = worker.zygote
+    pool.wait(pool.submit("ok"))
+    pool.deploy("worker-probe", version="a" * 16)
+    run = pool.wait(pool.submit("ok"))
+    assert pool.notes(run["id"])[0]["version"] == "a" * 16
+    assert worker.zygote == zygote
+
+
+# -- Ends of all kinds ---------------------------------------------------------------------------
+
+
+def test_a_flow_that_returns_something_else_fails(worker: Worker, pool: Pool) -> None:
+    run = pool.wait(pool.submit("none"))
+    assert run["state_type"] == "FAILED"
+    assert run["state"]["message"] == (
+        "Flow run encountered an exception: JobFailedError: the flow returned None; "
+        "a flow must return an instance of JobStatusInfoInternal"
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("segv", "SIGSEGV"),
+        ("leave", "exit code 3"),
+        ("vanish", "exit code 0"),
+        ("kill", "SIGKILL"),
+    ],
+)
+def test_a_crash_is_reported(worker: Worker, pool: Pool, action: str, said: str) -> None:
+    run = pool.wait(pool.submit(action))
+    assert run["state_type"] == "CRASHED"
+    assert said in run["state"]["message"]
+    assert len(pool.notes(run["id"])) == 1
+
+
+def test_the_memory_limit(worker: Worker, pool: Pool) -> None:
+    run = pool.wait(pool.submit("greedy", job_variables={"memory_limit_mb": 200}))
+    assert run["state_type"] == "FAILED"
+    assert run["state"]["message"] == (
+        "Flow run encountered an exception: JobFailedError: "
+        "The process exceeded its memory limit of 200 MiB"
+    )
+    assert pool.wait(pool.submit("ok", job_variables={"memory_limit_mb": 200}))["state_type"] == (
+        "COMPLETED"
+    )
+
+
+def test_the_time_limit(worker: Worker, pool: Pool) -> None:
+    run = pool.wait(pool.submit("sleep", job_variables={"timeout_seconds": 0.5}))
+    assert (run["state_type"], run["state_name"]) == ("FAILED", "TimedOut")
+    helper = pool.notes(run["id"])[0]["helper"]
+    wait_for(lambda: not is_alive(helper), 3, "what the flow has started is ended, too")
+
+
+def test_code_that_is_not_there(worker: Worker, pool: Pool) -> None:
+    pool.deploy("worker-probe-async", version="b" * 16)
+    (pool.folder / "code" / "worker-probe-async" / ("b" * 16) / "trial_flows.py").unlink()
+    run = pool.wait(pool.submit("ok", "worker-probe-async"))
+    assert run["state_type"] == "FAILED"
+    assert "code could not be loaded" in run["state"]["message"]
+
+
+def test_a_wrong_job_variable(worker: Worker, pool: Pool) -> None:
+    run = pool.wait(pool.submit("ok", job_variables={"memory_limit_mb": -1}))
+    assert run["state_type"] == "CRASHED"
+    assert "memory_limit_mb" in run["state"]["message"]
+
+
+# -- Cancellation --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["sleep", "spin", "stubborn"])
+def test_a_running_job_is_cancelled(worker: Worker, pool: Pool, action: str) -> None:
+    run_id = pool.submit(action)
+    facts = pool.wait_for_note(run_id)
+    pids = [facts["pid"], *([facts["helper"]] if "helper" in facts else [])]
+    pool.cancel(run_id)
+    taken = seconds_until(
+        lambda: not any(is_alive(pid) for pid in pids), CANCEL_SECONDS, "its processes end"
+    )
+    assert taken < CANCEL_SECONDS
+    run = pool.wait(run_id, timeout=CANCEL_SECONDS)
+    assert run["state_type"] == "CANCELLED"
+    assert pool.states(run_id)[3] == "Cancelling"
+
+
+def test_a_job_that_has_just_been_taken_is_cancelled(worker: Worker, pool: Pool) -> None:
+    run_id = pool.submit("sleep")
+    pool.wait(run_id, "PENDING", "RUNNING")
+    pool.cancel(run_id)
+    assert pool.wait(run_id, timeout=CANCEL_SECONDS)["state_type"] == "CANCELLED"
+
+
+def test_a_job_that_waits_for_a_slot_is_cancelled(worker: Worker, pool: Pool) -> None:
+    busy = [pool.submit("sleep") for _ in range(4)]
+    for run_id in busy:
+        pool.wait_for_note(run_id)
+    waiting = pool.submit("ok")
+    pool.cancel(waiting)
+    for run_id in busy:
+        pool.cancel(run_id)
+    for run_id in (waiting, *busy):
+        assert pool.wait(run_id)["state_type"] == "CANCELLED"
+    assert pool.notes(waiting) == []
+
+
+def test_a_deleted_run_is_ended(worker: Worker, pool: Pool) -> None:
+    run_id = pool.submit("sleep")
+    pid = pool.wait_for_note(run_id)["pid"]
+    pool.api.delete(f"/flow_runs/{run_id}").raise_for_status()
+    wait_for(lambda: not is_alive(pid), 15, "the slow poll notices")
+
+
+# -- The worker's own end ------------------------------------------------------------------------
+
+
+def test_a_fork_server_that_dies_is_replaced(worker: Worker, pool: Pool) -> None:
+    run_id = pool.submit("sleep")
+    facts = pool.wait_for_note(run_id)
+    zygote = worker.zygote
+    os.kill(zygote, signal.SIGKILL)
+    run = pool.wait(run_id)
+    assert run["state_type"] == "CRASHED"
+    assert "fork server" in run["state"]["message"]
+    wait_for(lambda: not any(map(is_alive, (facts["pid"], facts["helper"]))), 5, "all is ended")
+    assert pool.wait(pool.submit("ok"))["state_type"] == "COMPLETED"
+
+
+def test_shutdown(stack: RunningStack, tmp_path: Path) -> None:
+    pool = Pool.make(stack.prefect, tmp_path / "pool")
+    env = {"PYGEOAPI_WORKER_GRACE_SECONDS": "2.5"}
+    worker = Worker(pool, stack.prefect_api_url, env=env).wait_until_ready()
+    assert [name.startswith(worker.name) for name in pool.workers()] == [True]
+    short, long = pool.submit("nap"), pool.submit("sleep")
+    again = pool.submit("sleep", "worker-probe-again")
+    pids = [pool.wait_for_note(run_id)["pid"] for run_id in (short, long, again)]
+    worker.process.send_signal(signal.SIGTERM)
+    late = pool.submit("ok")
+    assert worker.process.wait(15) == 0, worker.text()
+    assert pool.run(short)["state_type"] == "COMPLETED"
+    assert pool.run(long)["state_type"] == "CRASHED"
+    assert "shut down" in pool.run(long)["state"]["message"]
+    assert pool.run(again)["state_type"] == "SCHEDULED"
+    assert pool.run(late)["state_type"] == "SCHEDULED"
+    assert not any(is_alive(pid) for pid in pids)
+    assert pool.workers() == []
+    assert list(worker.scratch.iterdir()) == []
+
+
+def test_two_workers_of_which_one_is_killed(stack: RunningStack, tmp_path: Path) -> None:
+    pool = Pool.make(stack.prefect, tmp_path / "pool")
+    quick = {"PREFECT_WORKER_HEARTBEAT_SECONDS": "1"}
+    first = Worker(pool, stack.prefect_api_url, env=quick).wait_until_ready()
+    doomed = pool.submit("sleep")
+    repeated = pool.submit("sleep_at_first", "worker-probe-again")
+    facts = pool.wait_for_note(doomed)
+    pool.wait_for_note(repeated)
+    second = Worker(pool, stack.prefect_api_url, env=quick).wait_until_ready()
+    jobs = [pool.submit("ok") for _ in range(20)]
+    first.kill()
+    jobs += [pool.submit("ok") for _ in range(20)]
+    ended: list[dict[str, Any]] = [pool.wait(run_id, timeout=60) for run_id in jobs]
+    lost = [run for run in ended if run["state_type"] != "COMPLETED"]
+    assert all(run["state_type"] == "CRASHED" for run in lost)
+    assert len(lost) <= 4, [run["state"] for run in lost]
+    assert all(len(pool.notes(run["id"])) == 1 for run in ended if run not in lost)
+    assert all(len(pool.notes(run["id"])) <= 1 for run in lost)
+    run = pool.wait(doomed)
+    assert run["state_type"] == "CRASHED"
+    assert "has died" in run["state"]["message"]
+    assert not any(map(is_alive, (facts["pid"], facts["helper"])))
+    assert pool.wait(repeated)["state_type"] == "COMPLETED"
+    assert len(pool.notes(repeated)) == 2
+    assert second.stop() == 0
+    assert pool.workers() == []

@@ -1,0 +1,133 @@
+"""Flows that try a worker; this file is what the worker downloads and loads."""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from pygeoapi.models.processes import JobStatusInfoInternal
+
+VERSION = "1"
+
+
+def note(folder: str, job_id: str, **facts: Any) -> int:
+    """Write down that the job was started, and how; how often that was so."""
+    path = Path(folder, f"{job_id}.jsonl")
+    with path.open("a") as file:
+        file.write(json.dumps({"pid": os.getpid(), "version": VERSION, **facts}) + "\n")
+    return len(path.read_text().splitlines())
+
+
+def sockets() -> list[str]:
+    """The sockets of this process, as the kernel names them."""
+    links = (str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink())
+    return sorted(link for link in links if link.startswith("socket:"))
+
+
+def sleep(folder: str, job_id: str) -> None:
+    helper = subprocess.Popen(["sleep", "600"])
+    note(folder, job_id, helper=helper.pid)
+    time.sleep(600)
+
+
+def spin(folder: str, job_id: str) -> None:
+    note(folder, job_id)
+    while True:
+        pass
+
+
+def stubborn(folder: str, job_id: str) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    note(folder, job_id)
+    time.sleep(600)
+
+
+def sleep_at_first(folder: str, job_id: str) -> None:
+    if note(folder, job_id) == 1:
+        time.sleep(600)
+
+
+def nap(folder: str, job_id: str) -> None:
+    note(folder, job_id)
+    time.sleep(1.5)
+
+
+def greedy(folder: str, job_id: str) -> None:
+    note(folder, job_id)
+    hoard = [bytearray(16 << 20) for _ in range(64)]
+    raise AssertionError(f"{len(hoard)} blocks of memory are within the limit")
+
+
+def look(folder: str, job_id: str) -> None:
+    Path("left-behind").write_text("in the run's own folder")
+    note(
+        folder,
+        job_id,
+        sockets=sockets(),
+        session=os.getsid(0),
+        cwd=str(Path.cwd()),
+        files=sorted(path.name for path in Path().iterdir()),
+        sigterm_ignored=signal.getsignal(signal.SIGTERM) == signal.SIG_IGN,
+        block=os.environ.get("PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"),
+        flag=os.environ.get("WORKER_TEST_FLAG"),
+    )
+
+
+def ok(folder: str, job_id: str) -> None:
+    get_run_logger().info("A line of the flow's logger")
+    print("A line of a library's print")  # noqa: T201
+    note(folder, job_id)
+
+
+def segv(folder: str, job_id: str) -> None:
+    note(folder, job_id)
+    ctypes.string_at(0)
+
+
+def leave(folder: str, job_id: str) -> None:
+    note(folder, job_id)
+    os._exit(3)
+
+
+def vanish(folder: str, job_id: str) -> None:
+    note(folder, job_id)
+    os._exit(0)
+
+
+def kill(folder: str, job_id: str) -> None:
+    note(folder, job_id)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+ACTIONS = (sleep, spin, stubborn, sleep_at_first, nap, greedy, look, ok, segv, leave, vanish, kill)
+
+
+def work(job_id: str, action: str, folder: str) -> object:
+    """Do what is asked."""
+    if action == "none":
+        return None
+    {function.__name__: function for function in ACTIONS}[action](folder, job_id)
+    return JobStatusInfoInternal(jobID=job_id, processID="probe", status="successful")
+
+
+@flow(name="worker-probe", log_prints=True)
+def probe(job_id: str, action: str, folder: str) -> object:
+    """A job of one attempt."""
+    return work(job_id, action, folder)
+
+
+@flow(name="worker-probe-again", retries=2)
+def probe_again(job_id: str, action: str, folder: str) -> object:
+    """A job that may be repeated."""
+    return work(job_id, action, folder)
+
+
+@flow(name="worker-probe-async")
+async def probe_async(job_id: str, action: str, folder: str) -> object:
+    """A job in an event loop."""
+    return work(job_id, action, folder)

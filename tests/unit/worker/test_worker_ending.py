@@ -1,0 +1,184 @@
+"""Ends of runs that did not report one themselves."""
+
+import asyncio
+import signal
+from typing import Any, cast
+
+import httpx
+import pytest
+from prefect.exceptions import ObjectNotFound
+
+from pygeoapi_prefect.worker import ending
+from pygeoapi_prefect.worker.api import Api, Json
+from pygeoapi_prefect.worker.forks import Exit
+
+RUN = "0195a1c4-0000-7000-8000-000000000001"
+
+
+class OneRun:
+    """The part of Prefect's API that ends runs, with one run in it."""
+
+    def __init__(self, state: str | None, name: str | None = None, **fields: Any) -> None:
+        self.states: list[tuple[str, str, bool]] = []
+        self.run_: Json | None = None
+        if state is not None:
+            self.run_ = {
+                "id": RUN,
+                "state_type": state,
+                "state_name": name or state.title(),
+                "run_count": 1,
+                "empirical_policy": {},
+                **fields,
+            }
+
+    async def run(self, run_id: str) -> Json:
+        if self.run_ is None or run_id != RUN:
+            raise ObjectNotFound(Exception("404"))
+        return self.run_
+
+    async def set_state(
+        self, run_id: str, state: str, message: str, *, name: str | None = None, force: bool = False
+    ) -> Json:
+        assert run_id == RUN
+        self.states.append((name or state, message, force))
+        return {"status": "ACCEPT"}
+
+    async def reschedule(self, run: Json, message: str) -> None:
+        self.states.append(("SCHEDULED", message, True))
+
+
+def ended(function: Any, server: OneRun, *args: Any) -> str:
+    name: str = asyncio.run(function(cast(Api, server), RUN, *args))
+    return name
+
+
+@pytest.mark.parametrize(
+    ("exit_", "limit", "said"),
+    [
+        (Exit(3), None, "exit code 3"),
+        (Exit(0), None, "without reporting"),
+        (Exit(-signal.SIGSEGV), None, "crashed (SIGSEGV)"),
+        (Exit(-signal.SIGKILL), None, "perhaps because memory ran out"),
+        (Exit(-signal.SIGABRT), 200, "within its memory limit of 200 MiB"),
+        (Exit(-200), None, "signal 200"),
+        (Exit(1, error="no memory"), None, "could not go on: no memory"),
+    ],
+)
+def test_how_a_process_ended(exit_: Exit, limit: int | None, said: str) -> None:
+    assert said in ending.describe(exit_, limit)
+
+
+@pytest.mark.parametrize(
+    ("run_count", "retries", "again"),
+    [(0, None, True), (1, None, False), (1, 0, False), (1, 1, True), (2, 1, False), (2, 2, True)],
+)
+def test_who_may_run_again(run_count: int, retries: int | None, again: bool) -> None:
+    run = {"run_count": run_count, "empirical_policy": {"retries": retries}}
+    assert ending.may_run_again(run) is again
+    assert ending.may_run_again({"run_count": run_count}) is (run_count == 0)
+
+
+def test_a_crash_is_said_once() -> None:
+    server = OneRun("RUNNING")
+    assert ended(ending.crash, server, "it fell") == "Crashed"
+    assert server.states == [("CRASHED", "it fell", False)]
+
+
+@pytest.mark.parametrize(
+    ("state", "name"),
+    [
+        ("COMPLETED", "Completed"),
+        ("FAILED", "TimedOut"),
+        ("CRASHED", "Crashed"),
+        ("CANCELLED", "Cancelled"),
+        ("PAUSED", "Paused"),
+        ("SCHEDULED", "Scheduled"),
+    ],
+)
+def test_a_run_that_has_ended_or_waits_does_not_crash(state: str, name: str) -> None:
+    server = OneRun(state, name)
+    assert ended(ending.crash, server, "it fell") == name
+    assert server.states == []
+
+
+def test_a_run_that_waits_for_its_retry_in_its_own_process_crashes_with_it() -> None:
+    server = OneRun("SCHEDULED", "AwaitingRetry")
+    assert ended(ending.crash, server, "it fell") == "Crashed"
+
+
+def test_a_crash_of_a_run_that_is_to_be_cancelled_is_its_cancellation() -> None:
+    server = OneRun("CANCELLING")
+    assert ended(ending.crash, server, "it fell") == "Cancelled"
+    assert server.states == [("CANCELLED", "The run was cancelled", True)]
+
+
+def test_the_time_limit_is_told_as_prefect_does() -> None:
+    server = OneRun("RUNNING")
+    assert ended(ending.timed_out, server, 2.0) == "TimedOut"
+    assert server.states == [("TimedOut", "Flow run exceeded timeout of 2.0 second(s)", True)]
+    late = OneRun("COMPLETED")
+    assert ended(ending.timed_out, late, 2.0) == "Completed"
+    assert late.states == []
+
+
+def test_a_run_that_may_be_repeated_goes_back_to_its_queue() -> None:
+    server = OneRun("RUNNING", empirical_policy={"retries": 1})
+    assert ended(ending.hand_back, server, "its worker has died") == "Scheduled"
+    assert server.states == [("SCHEDULED", "Handed back: its worker has died", True)]
+
+
+def test_a_run_that_never_began_goes_back_to_its_queue() -> None:
+    server = OneRun("PENDING", run_count=0)
+    assert ended(ending.hand_back, server, "its worker has died") == "Scheduled"
+
+
+def test_a_run_of_one_attempt_is_lost_with_its_worker() -> None:
+    server = OneRun("RUNNING")
+    assert ended(ending.hand_back, server, "its worker has died") == "Crashed"
+    assert server.states == [("CRASHED", "The run was lost: its worker has died", True)]
+
+
+def test_a_run_that_was_to_be_cancelled_does_not_go_back() -> None:
+    server = OneRun("CANCELLING", empirical_policy={"retries": 9})
+    assert ended(ending.hand_back, server, "its worker has died") == "Cancelled"
+
+
+def test_a_run_that_has_ended_does_not_go_back() -> None:
+    server = OneRun("COMPLETED")
+    assert ended(ending.hand_back, server, "its worker has died") == "Completed"
+    assert server.states == []
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [(ending.crash, ["x"]), (ending.hand_back, ["x"]), (ending.cancelled_by_id, [])],
+)
+def test_a_run_that_was_removed(function: Any, arguments: list[str]) -> None:
+    assert ended(function, OneRun(None), *arguments) == "Deleted"
+
+
+def test_a_cancelled_run_stays_as_it_ended() -> None:
+    server = OneRun("COMPLETED")
+    assert ended(ending.cancelled_by_id, server) == "Completed"
+    assert server.states == []
+
+
+def answered(status: int) -> httpx.HTTPStatusError:
+    request = httpx.Request("GET", "http://prefect.example")
+    return httpx.HTTPStatusError("", request=request, response=httpx.Response(status))
+
+
+@pytest.mark.parametrize(
+    ("error", "heals"),
+    [
+        (httpx.ConnectError(""), True),
+        (httpx.ReadTimeout(""), True),
+        (answered(503), True),
+        (answered(500), True),
+        (answered(422), False),
+        (answered(401), False),
+        (ValueError(), False),
+    ],
+)
+def test_what_may_be_otherwise_a_moment_later(error: Exception, heals: bool) -> None:
+    assert ending.is_unavailable(error) is heals

@@ -46,7 +46,7 @@ def test_reference_can_be_followed_from_outside(door: Door) -> None:
 
 
 def test_dismiss(door: Door) -> None:
-    job_id = door.submit("echo", {"message": "x", "pause": 60})
+    job_id = door.submit("echo", {"echo": "x", "pause": 60})
     wait_for(lambda: door.job(job_id)["status"] == "running", 60, lambda: str(door.job(job_id)))
     assert door.client.delete(f"/jobs/{job_id}").json()["status"] == "dismissed"
     (job,) = door.wait_for_jobs(job_id)
@@ -109,6 +109,11 @@ def test_blocks_of_the_page_are_there_without_credentials(stack: ComposeStack) -
 
 
 def test_prefects_page_loads(door: Door) -> None:
-    reply = httpx.get(door.prefect_api_url.removesuffix("/api"), follow_redirects=True, timeout=30)
+    reply = httpx.get(
+        door.prefect_api_url.removesuffix("/api"),
+        follow_redirects=True,
+        timeout=60,
+        trust_env=False,
+    )
     assert reply.status_code == 200
     assert "<html" in reply.text.lower()

@@ -103,6 +103,9 @@ class ManagerSettings(BaseModel):
     result_storage: str | None = Field(
         default=None, description="Block of processes that name none, as <block type slug>/<name>"
     )
+    prefect_ui_url: str | None = Field(
+        default=None, description="Address of Prefect's UI for readers of the job pages"
+    )
     sync_timeout_seconds: float = Field(
         default=60, gt=0, description="Longest wait for a synchronous execution, in seconds"
     )

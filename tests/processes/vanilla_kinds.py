@@ -1,6 +1,8 @@
 """Unmodified pygeoapi processes of every kind: what they take, return and raise."""
 
+import struct
 import time
+import zlib
 from typing import Any
 
 from pygeoapi.process.base import (
@@ -113,3 +115,26 @@ class RaisingProcessor(BaseProcessor):  # type: ignore[misc]
 
     def execute(self, data: dict[str, Any]) -> tuple[str, Any]:
         raise ERRORS[data["kind"]]
+
+
+class PictureProcessor(BaseProcessor):  # type: ignore[misc]
+    """Gives a small picture."""
+
+    def __init__(self, processor_def: dict[str, Any]) -> None:
+        super().__init__(processor_def, metadata("picture"))
+
+    def execute(self, data: dict[str, Any], outputs: Any = None) -> tuple[str, bytes]:
+        return "image/png", png(64, 48)
+
+
+def png(width: int, height: int) -> bytes:
+    """A grey gradient as PNG (ISO/IEC 15948)."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        end = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + end
+
+    row = b"\0" + bytes(255 * x // width for x in range(width))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress(row * height))
+    return b"\x89PNG\r\n\x1a\n" + header + body + chunk(b"IEND", b"")

@@ -55,6 +55,25 @@ class JobPage:
     has_more: bool
 
 
+@dataclass(frozen=True)
+class JobDetails:
+    """A job with what its page shows beside the statusInfo.
+
+    Attributes:
+        info: The statusInfo, without links.
+        request: The execute request, or nothing if it cannot be read now.
+        run_id: Identifier of the flow run in Prefect.
+        outputs: What a successful job has generated.
+        problem: Why the outputs cannot be shown now, or nothing.
+    """
+
+    info: dict[str, Any]
+    request: dict[str, Any]
+    run_id: str
+    outputs: list[delivery.Output]
+    problem: str
+
+
 class Jobs:
     """All that can be done with jobs. One instance serves all threads of a web process."""
 
@@ -161,6 +180,21 @@ class Jobs:
             if output.id == output_id:
                 return delivery.single(output)
         raise errors.OutputNotFound(f"The job has no output '{output_id}'")
+
+    def details(self, job_id: str) -> JobDetails:
+        """What a page shows of a job; raises as ``get`` does."""
+        run = self._verified(self._find(job_id))
+        outputs, problem = [], ""
+        if status.status(run) == "successful":
+            try:
+                outputs = self._outputs(run)
+            except errors.StackError as error:  # the page still has the rest to tell
+                problem = str(error)
+        try:
+            request = submit.original_request(run)
+        except errors.StackError:
+            request = {}
+        return JobDetails(status.status_info(run), request, run.id, outputs, problem)
 
     def dismiss(self, job_id: str) -> dict[str, Any]:
         """Cancel a job that has not finished; remove one that has, with its outputs.

@@ -11,11 +11,13 @@ from pygeoapi import __version__, l10n
 from pygeoapi.util import TEMPLATESDIR
 
 from pygeoapi_prefect.config import Settings
-from pygeoapi_prefect.web import render
+from pygeoapi_prefect.jobs.service import JobDetails
+from pygeoapi_prefect.web import forms, previews, render
 from pygeoapi_prefect.web.negotiation import MEDIA_TYPES, Format
 
 STATIC = Path(__file__).parent / "static"
 ASSET_SECONDS = 3600
+SHOWN_INPUT = 20_000  # characters
 
 
 class Pages:
@@ -32,6 +34,7 @@ class Pages:
         locale = l10n.str2locale(self._language)
         self._config = l10n.translate_struct(config, locale, True)
         self._root = settings.public_url
+        self._prefect = (settings.manager.prefect_ui_url or "").rstrip("/")
         self._base = urlsplit(settings.public_url).path.rstrip("/")
         own = ((config.get("server") or {}).get("templates") or {}).get("path")
         folders = [str(own)] if own else []
@@ -92,9 +95,37 @@ class Pages:
             **more,
         )
 
-    def results(self, info: dict[str, Any]) -> Response:
-        """The results of a job."""
-        return render.as_html(self.page("results", {**info, "links": []}), self._policy)
+    def process(self, document: dict[str, Any], shown: Format) -> Response:
+        """A process, with a form to execute it."""
+        if shown == "json":
+            return render.as_json(document)
+        return self.respond(
+            document,
+            shown,
+            "process",
+            fields=forms.fields(document),
+            curl=forms.curl(self._root, document),
+        )
+
+    def job(self, details: JobDetails, document: dict[str, Any]) -> Response:
+        """A job, with what went in and came out."""
+        inputs = json.dumps(details.request.get("inputs") or {}, ensure_ascii=False, indent=2)
+        return self.respond(
+            document,
+            "html",
+            "job",
+            inputs=inputs[:SHOWN_INPUT],
+            inputs_are_cut=len(inputs) > SHOWN_INPUT,
+            outputs=[previews.preview(output) for output in details.outputs],
+            problem=details.problem,
+            run_url=f"{self._prefect}/runs/flow-run/{details.run_id}" if self._prefect else None,
+        )
+
+    def results(self, details: JobDetails, links: list[dict[str, str]]) -> Response:
+        """The results of a successful job."""
+        outputs = [previews.preview(output) for output in details.outputs]
+        document = {**details.info, "links": links}
+        return self.respond(document, "html", "results", outputs=outputs, problem=details.problem)
 
 
 def asset(name: str) -> Response:

@@ -33,7 +33,7 @@ class Views:
         if process_id is not None:
             process = self._registry.get(process_id)
             document = documents.process_description(self._root, process, shown)
-            return self._pages.respond(document, shown, "process")
+            return self._pages.process(document, shown)
         page = self._page()
         chosen = list(self._registry)[page.offset : page.offset + page.limit]
         url, query = f"{self._root}/processes", request.args.to_dict(flat=False)
@@ -79,13 +79,18 @@ class Views:
         if request.method == "DELETE":
             info = self._jobs.dismiss(job_id)
             return render.as_json(documents.dismissed_job(self._root, info))
-        document = documents.job(self._root, self._jobs.get(job_id), shown)
-        return self._pages.respond(document, shown, "job")
+        if shown == "json":
+            return render.as_json(documents.job(self._root, self._jobs.get(job_id), shown))
+        details = self._jobs.details(job_id)
+        return self._pages.job(details, documents.job(self._root, details.info, shown))
 
     def results(self, job_id: str) -> Response:
         """``GET /jobs/{jobID}/results``."""
         if render.shown() == "html":
-            return self._pages.results(self._jobs.get(job_id))
+            details = self._jobs.details(job_id)
+            if details.info["status"] == "successful":
+                url = links.job_url(self._root, job_id) + "/results"
+                return self._pages.results(details, documents.this_document(url, "html"))
         response = render.reply(self._jobs.results(job_id))
         response.vary.add("Accept")
         return response
@@ -105,7 +110,8 @@ class Views:
             "links": paging.page_links(url, query, page, found.has_more, shown),
             "numberReturned": len(found.jobs),
         }
-        return self._pages.respond(document, shown, "jobs")
+        ids = self._registry.ids() if shown == "html" else []
+        return self._pages.respond(document, shown, "jobs", query=query, process_ids=ids)
 
     def _page(self) -> paging.Page:
         settings = self._settings

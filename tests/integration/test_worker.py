@@ -4,6 +4,8 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,49 @@ def test_a_wrong_job_variable(worker: Worker, pool: Pool) -> None:
     assert "memory_limit_mb" in run["state"]["message"]
 
 
+# -- Retries and concurrency ---------------------------------------------------------------------
+
+
+def test_a_run_is_repeated_as_its_creator_wants(worker: Worker, pool: Pool) -> None:
+    run = pool.wait(pool.submit("fail_at_first", empirical_policy={"retries": 1, "retry_delay": 0}))
+    assert run["state_type"] == "COMPLETED"
+    assert run["run_count"] == 2
+    assert "AwaitingRetry" in pool.states(run["id"])
+    assert len(pool.notes(run["id"])) == 2
+    once = pool.wait(pool.submit("fail_at_first"))
+    assert (once["state_type"], once["run_count"]) == ("FAILED", 1)
+
+
+def test_a_deployments_concurrency_limit(worker: Worker, pool: Pool) -> None:
+    pool.deploy("worker-probe", version="c" * 16, concurrency_limit=1)
+    try:
+        jobs = [pool.submit("span") for _ in range(3)]
+        assert {pool.wait(job, timeout=60)["state_type"] for job in jobs} == {"COMPLETED"}
+    finally:
+        pool.deploy("worker-probe", version="d" * 16)
+    spans = []
+    for job in jobs:
+        first, second = pool.notes(job)
+        spans.append((first["began"], second["ended"]))
+    spans.sort()
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_the_stock_worker_runs_the_same_deployments(stack: RunningStack, tmp_path: Path) -> None:
+    pool = Pool.make(stack.prefect, tmp_path / "pool")
+    env = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "0"}
+    worker = Worker(pool, stack.prefect_api_url, env=env, type_="process")
+    jobs = [pool.submit("ok"), pool.submit("ok", "worker-probe-again")]
+    try:
+        for job in jobs:
+            run = pool.wait(job, timeout=120)
+            assert run["state_type"] == "COMPLETED", worker.text()
+            assert run["state"]["data"]["serializer"]["type"] == "json"
+            assert len(pool.notes(job)) == 1
+    finally:
+        worker.stop(60)
+
+
 # -- Cancellation --------------------------------------------------------------------------------
 
 
@@ -280,3 +325,35 @@ def test_two_workers_of_which_one_is_killed(stack: RunningStack, tmp_path: Path)
     assert len(pool.notes(repeated)) == 2
     assert second.stop() == 0
     assert pool.workers() == []
+
+
+@pytest.mark.slow
+def test_300_jobs_of_8_clients_on_two_workers_of_which_one_is_killed(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    pool = Pool.make(stack.prefect, tmp_path / "pool")
+    quick = {"PREFECT_WORKER_HEARTBEAT_SECONDS": "2"}
+    first, second = (Worker(pool, stack.prefect_api_url, env=quick) for _ in range(2))
+    for worker in (first, second):
+        worker.wait_until_ready()
+    with ThreadPoolExecutor(8) as clients:
+        # Every third declares retries: of those, all must end well.
+        flows = [
+            "worker-probe-again" if number % 3 == 0 else "worker-probe" for number in range(300)
+        ]
+        jobs = list(clients.map(lambda flow: pool.submit("ok", flow), flows[:150]))
+        wait_for(lambda: len(list((pool.folder / "notes").iterdir())) > 30, 60, "jobs were started")
+        first.kill()
+        jobs += list(clients.map(lambda flow: pool.submit("ok", flow), flows[150:]))
+        ended = list(clients.map(lambda job: pool.wait(job, timeout=240), jobs))
+    assert len({run["id"] for run in ended}) == 300
+    lost = [run for run in ended if run["state_type"] != "COMPLETED"]
+    assert all(run["state_type"] == "CRASHED" for run in lost), [run["state"] for run in lost]
+    assert len(lost) <= 4, "no more than the killed worker had at a time"
+    once = {pool.deployments["worker-probe"]}
+    assert all(run["deployment_id"] in once for run in lost)
+    for run in ended:
+        starts = len(pool.notes(run["id"]))
+        assert starts <= 1 or run["deployment_id"] not in once, run["id"]
+        assert starts >= 1 or run in lost
+    assert second.stop() == 0

@@ -52,6 +52,17 @@ def sleep_at_first(folder: str, job_id: str) -> None:
         time.sleep(600)
 
 
+def fail_at_first(folder: str, job_id: str) -> None:
+    if note(folder, job_id) == 1:
+        raise OSError("not yet")
+
+
+def span(folder: str, job_id: str) -> None:
+    note(folder, job_id, began=time.time())
+    time.sleep(0.5)
+    note(folder, job_id, ended=time.time())
+
+
 def nap(folder: str, job_id: str) -> None:
     note(folder, job_id)
     time.sleep(1.5)
@@ -104,7 +115,10 @@ def kill(folder: str, job_id: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-ACTIONS = (sleep, spin, stubborn, sleep_at_first, nap, greedy, look, ok, segv, leave, vanish, kill)
+ACTIONS = (
+    *(sleep, spin, stubborn, sleep_at_first, fail_at_first, span, nap, greedy, look, ok),
+    *(segv, leave, vanish, kill),
+)
 
 
 def work(job_id: str, action: str, folder: str) -> object:

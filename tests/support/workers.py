@@ -77,7 +77,13 @@ class Pool:
             self.api.post("/block_documents/", json=document).raise_for_status().json()["id"]
         )
 
-    def deploy(self, flow: str, version: str = "0" * 16, **job_variables: Any) -> None:
+    def deploy(
+        self,
+        flow: str,
+        version: str = "0" * 16,
+        concurrency_limit: int | None = None,
+        **job_variables: Any,
+    ) -> None:
         """Upload the flows as a version, and deploy one of them."""
         target = self.folder / "code" / flow / version
         target.mkdir(parents=True, exist_ok=True)
@@ -100,6 +106,7 @@ class Pool:
             "entrypoint": f"trial_flows.py:{ENTRYPOINTS[flow]}",
             "enforce_parameter_schema": False,
             "job_variables": {"env": env, **job_variables},
+            "concurrency_limit": concurrency_limit,
         }
         reply = self.api.post("/deployments/", json=deployment)
         self.deployments[flow] = str(reply.raise_for_status().json()["id"])
@@ -163,7 +170,12 @@ class Worker:
     """A worker process on a pool."""
 
     def __init__(
-        self, pool: Pool, api_url: str, limit: int = 4, env: dict[str, str] | None = None
+        self,
+        pool: Pool,
+        api_url: str,
+        limit: int = 4,
+        env: dict[str, str] | None = None,
+        type_: str = "pygeoapi",
     ) -> None:
         self.pool = pool
         self.name = f"w{uuid.uuid4().hex[:4]}"
@@ -180,7 +192,7 @@ class Worker:
         line = [
             *(sys.executable, "-m", "pygeoapi_prefect.embedded.preload", "-"),
             *("prefect.cli.worker,pygeoapi_prefect.worker.worker", "prefect"),
-            *("worker", "start", "--pool", pool.name, "--work-queue", QUEUE, "--type", "pygeoapi"),
+            *("worker", "start", "--pool", pool.name, "--work-queue", QUEUE, "--type", type_),
             *("--name", self.name, "--limit", str(limit), "--install-policy", "never"),
         ]
         with self.log.open("wb") as log:

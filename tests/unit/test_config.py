@@ -188,3 +188,47 @@ def test_the_repositorys_own_configuration(monkeypatch: pytest.MonkeyPatch) -> N
     assert deployment is not None
     assert deployment.storage_block == "remote-file-system/code"
     assert found.processes["hello-world"].prefect.deployment is None
+
+
+def deployed(**keys: Any) -> dict[str, Any]:
+    return process(prefect={"deployment": {"name": "d", "queue": "q", **keys}})
+
+
+def test_limits_and_retries_of_a_deployment() -> None:
+    keys = {
+        "queue_priority": 2,
+        "concurrency_limit": 3,
+        "retries": 1,
+        "retry_delay_seconds": 5,
+        "memory_limit_mb": 200,
+        "timeout_seconds": 1.5,
+    }
+    target = processes_of({"p": deployed(**keys)})["p"].prefect.deployment
+    assert target is not None
+    assert {name: getattr(target, name) for name in keys} == keys
+    plain = processes_of({"p": deployed()})["p"].prefect.deployment
+    assert {getattr(plain, name) for name in keys} == {None}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("queue_priority", 0),
+        ("concurrency_limit", 0),
+        ("retries", -1),
+        ("retries", "often"),
+        ("retry_delay_seconds", -1),
+        ("memory_limit_mb", 0),
+        ("timeout_seconds", 0),
+    ],
+)
+def test_limits_that_are_none(key: str, value: object) -> None:
+    with pytest.raises(ConfigurationError, match=f"deployment.{key}"):
+        processes_of({"p": deployed(**{key: value})})
+
+
+def test_a_queue_has_one_priority() -> None:
+    same = {"a": deployed(queue_priority=1), "b": deployed(queue_priority=1), "c": deployed()}
+    assert len(processes_of(same)) == 3
+    with pytest.raises(ConfigurationError, match=r"'b': another process .* 'pygeoapi/q'"):
+        processes_of({**same, "b": deployed(queue_priority=2)})

@@ -47,6 +47,8 @@ def prefect_environment(layout: Layout) -> dict[str, str]:
         "PREFECT_SERVER_API_PORT": str(layout.prefect_port),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": postgres.connection_url(layout),
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        # A job that its process's concurrency limit postpones is looked at again so much later.
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
         "PREFECT_SERVER_UI_API_URL": layout.prefect_api_url,
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     }

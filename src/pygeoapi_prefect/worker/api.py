@@ -39,14 +39,19 @@ class Api:
         path = f"/work_pools/{pool}/get_scheduled_flow_runs"
         return [row["flow_run"] for row in await self._call("POST", path, json=body)]
 
-    async def claim(self, run_id: str, worker: str) -> str | None:
+    async def claim(self, run_id: str, worker: str) -> tuple[str | None, datetime | None]:
         """Take a run: Prefect aborts every claim but the first.
 
         Returns:
-            The identifier of the run's PENDING state; None if the run cannot be had.
+            The identifier of the run's PENDING state, None if the run cannot be had; and when it
+            may be had, if a concurrency limit has postponed it.
         """
         reply = await self.set_state(run_id, "PENDING", f"{CLAIM_MARK}{worker}")
-        return str(reply["state"]["id"]) if reply["status"] == "ACCEPT" else None
+        state = reply.get("state") or {}
+        if reply["status"] == "ACCEPT":
+            return str(state["id"]), None
+        due = (state.get("state_details") or {}).get("scheduled_time")
+        return None, datetime.fromisoformat(due) if due else None
 
     async def set_state(
         self,

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect.exceptions import ObjectNotFound
@@ -22,6 +23,7 @@ from pygeoapi_prefect.worker.preloading import ForkServers
 LOGGER = get_logger("pygeoapi.worker")
 NUDGE_PAUSES = (0.0, 0.015, 0.04)  # an event may precede what it tells of
 BACKLOG_SECONDS = 1.0
+LATE_SECONDS = 0.1  # a run that a concurrency limit has postponed is given a moment after its time
 CANCEL_GRACE_SECONDS = 0.5
 HARD_TIMEOUT_MARGIN_SECONDS = 3.0  # the engine ends a run at its limit; this is for one that hangs
 RETRY_SECONDS = 2.0
@@ -202,8 +204,11 @@ class Dispatcher:
                 self.nudge()
 
     async def _process(self, active: Active) -> None:
-        state_id = await self._api.claim(active.id, self._name)
+        state_id, due = await self._api.claim(active.id, self._name)
         if state_id is None:
+            if due is not None:
+                pause = (due - datetime.now(UTC)).total_seconds()
+                asyncio.get_running_loop().call_later(max(pause, 0) + LATE_SECONDS, self.nudge)
             return
         claimed = time.monotonic()
         name = str(active.run["name"])

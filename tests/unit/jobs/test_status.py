@@ -147,3 +147,29 @@ def test_the_failure_is_the_jobs_message() -> None:
 def test_the_process_comes_from_the_tag() -> None:
     assert status.process_id(run("RUNNING", tags=["a", "process:x:y", "pygeoapi"])) == "x:y"
     assert status.process_id(run("RUNNING", tags=[])) == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "run_count", "retries", "said"),
+    [
+        ("RUNNING", 1, 2, None),
+        ("RUNNING", 2, 2, "(attempt 2 of 3)"),
+        ("SCHEDULED", 0, 2, None),
+        ("SCHEDULED", 1, 2, "(attempt 2 of 3)"),
+        ("FAILED", 3, 2, "(attempt 3 of 3)"),
+        ("FAILED", 1, 0, None),
+        ("COMPLETED", 2, 1, "(attempt 2 of 2)"),
+        ("CANCELLED", 2, 2, None),
+        ("RUNNING", 2, None, None),
+        ("RUNNING", 4, 2, "(attempt 4 of 4)"),
+    ],
+)
+def test_which_attempt_it_is(
+    state: str, run_count: int, retries: int | None, said: str | None
+) -> None:
+    job = run(state, run_count=run_count, empirical_policy={"retries": retries})
+    message = status.status_info(job)["message"]
+    if said is None:
+        assert "attempt" not in message
+    else:
+        assert message.endswith(said)

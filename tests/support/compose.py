@@ -25,7 +25,7 @@ from pygeoapi_prefect.bootstrap.stores import Endpoint
 found = Endpoint.from_env().client().list_objects({bucket!r}, recursive=True)
 print(json.dumps({{item.object_name: item.size for item in found}}))
 """
-BUILD_SECONDS, START_SECONDS, JOB_SECONDS = 2400, 300, 180
+BUILD_SECONDS, START_SECONDS, JOB_SECONDS = 2400, 600, 300
 
 
 @dataclass

@@ -24,6 +24,7 @@ from pygeoapi_prefect.errors import InvalidJobParameterError
 
 MAX_REDIRECTS = 5
 JSON_SECONDS = 30.0
+POST_SECONDS = 30.0
 JSON_TYPES = "application/json, application/geo+json"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # Ways inside that Python takes for public: local NAT64, IPv4-compatible, 6to4 relays.
@@ -38,6 +39,44 @@ def check(href: str) -> None:
         InvalidJobParameterError: It is not an http or https URL with a host.
     """
     _split(href)
+
+
+def check_address(href: str) -> None:
+    """Check also that the host of a URL is one that this server may connect to.
+
+    Raises:
+        InvalidJobParameterError: It is not, or it cannot be resolved.
+    """
+    host, port, _ = _split(href)
+    _allowed_address(host, port)
+
+
+def post(href: str, content: bytes, headers: Mapping[str, str]) -> None:
+    """Send something to a URL; redirects are not followed.
+
+    Args:
+        href: An http or https URL.
+        content: The body.
+        headers: Headers, the body's media type among them.
+
+    Raises:
+        InvalidJobParameterError: It was not taken; names the URL and says why.
+    """
+    timeout = httpx.Timeout(15, connect=5)
+    with (
+        _Deadline(POST_SECONDS) as deadline,
+        httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout) as client,
+    ):
+        request = _pinned(href, "*/*", deadline)
+        request["headers"].update(headers)
+        try:
+            with client.stream("POST", content=content, **request) as response:
+                if response.is_success:
+                    return
+                reason = f"status {response.status_code}"
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            reason = str(error) or type(error).__name__
+    raise InvalidJobParameterError(f"{href} did not take it: {reason}")
 
 
 def fetch(href: str, *, max_bytes: int) -> bytes:

@@ -144,7 +144,12 @@ def execute(process: Process, name: str) -> runs.Run:
         "execution_request": json.dumps({"inputs": {"name": name}}),
     }
     run = runs.create(
-        str(read(process).id), name=job_id, parameters=parameters, tags=[], idempotency_key=job_id
+        str(read(process).id),
+        name=job_id,
+        parameters=parameters,
+        tags=[],
+        labels={},
+        idempotency_key=job_id,
     )
 
     def ended() -> runs.Run | None:

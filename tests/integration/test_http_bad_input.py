@@ -80,12 +80,6 @@ def test_unknown_outputs(stack: RunningStack) -> None:
     assert_problem(reply, 400, INVALID, "unknown output 'other'; the process has result")
 
 
-def test_callbacks_are_not_offered_yet(stack: RunningStack) -> None:
-    subscriber = {"successUri": "https://example.org"}
-    reply = execute(stack, "simple-flow", {"name": "x"}, subscriber=subscriber)
-    assert_problem(reply, 501, "not-supported", "subscriber")
-
-
 def test_an_unknown_process(stack: RunningStack) -> None:
     for path in ("/processes/other", "/processes/%00", "/processes/" + "x" * 3000):
         assert_problem(stack.client.get(path), 404, "no-such-process")

@@ -14,6 +14,7 @@ import yaml
 from pygeoapi_prefect.embedded.processes import Identity
 from pygeoapi_prefect.embedded.record import Record
 from support.polling import wait_for
+from support.receiver import ADDRESS
 
 REPOSITORY = Path(__file__).parents[2]
 TEST_PROCESSES = REPOSITORY / "tests" / "processes"
@@ -145,7 +146,8 @@ def run(line: list[str], timeout: float = START_SECONDS) -> subprocess.Completed
 
 def environment() -> dict[str, str]:
     """This process's environment without settings that were meant for another stack."""
-    return {key: value for key, value in os.environ.items() if key != "PYGEOAPI_URL"}
+    kept = {key: value for key, value in os.environ.items() if key != "PYGEOAPI_URL"}
+    return kept | {"OUTGOING_ALLOWED_HOSTS": ADDRESS}
 
 
 def write_config(path: Path) -> None:

@@ -51,6 +51,17 @@ class Handler(BaseHTTPRequestHandler):
             case _:
                 self.reply(404, b"", "text/plain")
 
+    def do_POST(self) -> None:
+        self.hosts.append(self.headers["Host"])
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/moved":
+            self.reply(307, b"", "", location="/taken")
+        elif self.path == "/endless":
+            self.trickle_headers()
+        else:
+            right = self.headers["Event-Id"] == "e" and body == b"{}"
+            self.reply(200 if right and self.path == "/taken" else 500, b"", "text/plain")
+
     def reply(self, status: int, body: bytes, media_type: str, location: str = "") -> None:
         self.send_response(status)
         if location:
@@ -217,6 +228,33 @@ def test_an_allowed_name_is_enough(server: str, monkeypatch: pytest.MonkeyPatch)
     assert fetch(f"http://localhost:{port}/json") == {"a": 1}
     with pytest.raises(InvalidJobParameterError, match="does not connect to"):
         fetch(f"http://127.0.0.1:{port}/json")
+
+
+def test_something_is_posted(server: str) -> None:
+    outgoing.post(f"{server}/taken", b"{}", {"Event-Id": "e"})
+    assert Handler.hosts == [server.removeprefix("http://")]
+
+
+@pytest.mark.parametrize(("path", "reason"), [("/refused", "status 500"), ("/moved", "status 307")])
+def test_what_was_not_taken_is_said(server: str, path: str, reason: str) -> None:
+    with pytest.raises(InvalidJobParameterError, match=f"did not take it: {reason}"):
+        outgoing.post(server + path, b"{}", {"Event-Id": "e"})
+
+
+def test_a_receiver_that_never_ends_its_answer(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "POST_SECONDS", 0.3)
+    with pytest.raises(InvalidJobParameterError, match="did not take it"):
+        outgoing.post(f"{server}/endless", b"{}", {})
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1/", "http://localhost:1/", "ftp://example.org/"])
+def test_nothing_is_posted_to_inside(url: str) -> None:
+    with pytest.raises(InvalidJobParameterError):
+        outgoing.post(url, b"", {})
+    with pytest.raises(InvalidJobParameterError):
+        outgoing.check_address(url)
 
 
 def test_proxies_of_the_environment_are_not_used(

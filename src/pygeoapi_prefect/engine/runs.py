@@ -84,6 +84,7 @@ def create(
     name: str,
     parameters: Mapping[str, Any],
     tags: Sequence[str],
+    labels: Mapping[str, str],
     idempotency_key: str,
     retries: int | None = None,
     retry_delay: int | None = None,
@@ -95,6 +96,7 @@ def create(
         name: Name of the run.
         parameters: Parameters of the flow.
         tags: Tags of the run.
+        labels: Labels of the run.
         idempotency_key: The same key gives the same run again.
         retries: How often it is repeated if it fails; None leaves that to the flow.
         retry_delay: Seconds before it is repeated; None leaves that to the flow.
@@ -106,6 +108,7 @@ def create(
         "name": name,
         "parameters": dict(parameters),
         "tags": list(tags),
+        "labels": dict(labels),
         "idempotency_key": idempotency_key,
         "state": {"type": "SCHEDULED"},
     }
@@ -126,6 +129,7 @@ def start(
     name: str,
     parameters: Mapping[str, Any],
     tags: Sequence[str],
+    labels: Mapping[str, str],
     idempotency_key: str,
 ) -> Run:
     """Record a run that has begun here, without a deployment.
@@ -135,6 +139,7 @@ def start(
         name: Name of the run.
         parameters: Parameters, for the record.
         tags: Tags of the run.
+        labels: Labels of the run.
         idempotency_key: The same key gives the same run again.
     """
     body = {
@@ -142,6 +147,7 @@ def start(
         "name": name,
         "parameters": dict(parameters),
         "tags": list(tags),
+        "labels": dict(labels),
         "idempotency_key": idempotency_key,
         "state": {"type": "RUNNING"},
     }
@@ -217,6 +223,14 @@ def set_state(
     return cast(StateType, reply["state"]["type"]) if reply.get("state") else state
 
 
+def set_tags(run_id: str, tags: Sequence[str]) -> None:
+    """Replace the tags of a run; it is no error if the run is gone."""
+    try:
+        _request("PATCH", f"/flow_runs/{run_id}", json={"tags": list(tags)})
+    except ObjectNotFound:
+        return
+
+
 def delete(run_id: str) -> None:
     """Remove a run; it is no error if it is gone."""
     try:
@@ -256,7 +270,7 @@ def _run(method: Literal["GET", "POST"], path: str, **kwargs: Any) -> Run:
     return Run.from_json(_request(method, path, **kwargs))
 
 
-def _request(method: Literal["GET", "POST", "DELETE"], path: str, **kwargs: Any) -> Any:
+def _request(method: Literal["GET", "POST", "PATCH", "DELETE"], path: str, **kwargs: Any) -> Any:
     with api() as client:
         return _json(client, method, path, **kwargs)
 

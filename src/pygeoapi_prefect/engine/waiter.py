@@ -4,25 +4,21 @@ One thread of a web process subscribes to the state events of all runs, whatever
 event only says "look again": it may come before the state can be read, or never (a removed run).
 """
 
-import asyncio
 import logging
 import os
 import threading
 import time
 
-from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 
-from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.engine import events, runs
 from pygeoapi_prefect.errors import EngineUnavailable
 
 LOGGER = logging.getLogger(__name__)
 POLL_SECONDS = 2.0  # the safety net, should an event get lost
 SETTLE_SECONDS = (0.0, 0.02, 0.05, 0.1)  # an event can precede the state by a few milliseconds
-RECONNECT_SECONDS = 0.5
-
 # By label, not by event name: the name holds the state's *name*, "TimedOut" or "Cached" among them.
 FINAL_STATES = EventFilter(
     event=EventNameFilter(prefix=["prefect.flow-run."]),
@@ -100,16 +96,4 @@ class Waiter:
             event.set()
 
     def _listen(self) -> None:
-        asyncio.run(self._subscribe())
-
-    async def _subscribe(self) -> None:
-        while True:
-            try:
-                async with get_events_subscriber(
-                    filter=FINAL_STATES, reconnect_on_clean_close=True
-                ) as subscriber:
-                    async for event in subscriber:
-                        self._wake(event.resource.id.rsplit(".", 1)[1])
-            except Exception as error:  # the engine is down: go on trying
-                LOGGER.warning("no events from Prefect (%s); trying again", error)
-            await asyncio.sleep(RECONNECT_SECONDS)
+        events.listen(FINAL_STATES, self._wake)

@@ -8,9 +8,15 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
-from pygeoapi_prefect.errors import InvalidJobParameterError, UnsupportedMediaType
+from pygeoapi_prefect.errors import (
+    InvalidJobParameterError,
+    MissingJobParameterError,
+    UnsupportedMediaType,
+)
 
 MAX_DEPTH = 64
+MAX_URL = 2000
+SUBSCRIBER = ("successUri", "inProgressUri", "failedUri")
 RESPONSES = ("raw", "document")
 TRANSMISSIONS = ("value", "reference")
 
@@ -110,6 +116,7 @@ def check(request: dict[str, Any]) -> None:
     for name in ("inputs", "outputs", "subscriber"):
         if not isinstance(request.get(name, {}), dict):
             raise InvalidJobParameterError(f"'{name}' must be a JSON object")
+    _check_subscriber(request)
     for output, wanted in request.get("outputs", {}).items():
         if not isinstance(wanted, dict):
             raise InvalidJobParameterError(f"output '{output}': a JSON object was expected")
@@ -117,6 +124,29 @@ def check(request: dict[str, Any]) -> None:
             raise InvalidJobParameterError(
                 f"output '{output}': transmissionMode must be 'value' or 'reference'"
             )
+
+
+def _check_subscriber(request: dict[str, Any]) -> None:
+    """Bring ``subscriber`` into the form of the standard's text, /req/callback/job-callback.
+
+    Its published schema demands ``successUrl`` instead, by mistake: both are accepted.
+    """
+    subscriber = {k: v for k, v in request.pop("subscriber", {}).items() if v is not None}
+    if not subscriber:
+        return
+    if "successUrl" in subscriber:
+        subscriber.setdefault("successUri", subscriber.pop("successUrl"))
+    unknown = sorted(set(subscriber) - set(SUBSCRIBER))
+    if unknown:
+        raise InvalidJobParameterError(f"'subscriber' has no member {', '.join(unknown)[:80]}")
+    if "successUri" not in subscriber:
+        raise MissingJobParameterError("'subscriber.successUri' is missing")
+    for name, url in subscriber.items():
+        if not isinstance(url, str) or len(url) > MAX_URL:
+            raise InvalidJobParameterError(
+                f"'subscriber.{name}' must be a URL of at most {MAX_URL} characters"
+            )
+    request["subscriber"] = subscriber
 
 
 def check_outputs(request: Mapping[str, Any], described: Iterable[str]) -> None:

@@ -106,6 +106,7 @@ class LocalRunner:
                     submission, self._settings, self.store(process.result_storage)
                 ),
                 tags=[*submission.tags, OWNER_TAG_PREFIX + owner()],
+                labels=submission.labels,
                 idempotency_key=submission.job_id,
             )
         except Exception:
@@ -130,6 +131,8 @@ class LocalRunner:
                 parameters=values,
                 tags=[*submission.tags, OWNER_TAG_PREFIX + owner()],
             )
+            if submission.labels:
+                client.update_flow_run_labels(flow_run.id, {**submission.labels})
         run_flow(flow, flow_run=flow_run, parameters=values, return_type="state")
         run = runs.read(str(flow_run.id))
         if run.state_type == "CANCELLING":  # dismissed meanwhile, and nobody else ends it

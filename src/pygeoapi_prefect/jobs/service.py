@@ -170,6 +170,12 @@ class Jobs:
         """
         return self._results(self._find(job_id))
 
+    def document(self, job_id: str) -> delivery.Reply:
+        """The results as a document, whatever the execute request asked for; see ``results``."""
+        run = self._find(job_id)
+        wanted = {**submit.original_request(run), "response": "document"}
+        return delivery.deliver(self._outputs(run), wanted)
+
     def output(self, job_id: str, output_id: str) -> delivery.Reply:
         """One output as it is; raises as ``results`` does.
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from pygeoapi_prefect import outgoing, storage
 from pygeoapi_prefect.config import ManagerSettings, describe
-from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.engine import client, runs
 from pygeoapi_prefect.errors import (
     ConfigurationError,
     DeploymentNotFound,
@@ -24,7 +24,7 @@ from pygeoapi_prefect.errors import (
 )
 from pygeoapi_prefect.execution import inputs, prefer
 from pygeoapi_prefect.execution import request as execute_request
-from pygeoapi_prefect.jobs import status
+from pygeoapi_prefect.jobs import status, subscriber
 from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.models import reference
 from pygeoapi_prefect.models.processes import ExecuteRequest
@@ -54,7 +54,13 @@ class Submission:
     @property
     def tags(self) -> list[str]:
         """Tags of the job's flow run: the process of a job is known by its tag."""
-        return [status.TAG, status.PROCESS_TAG_PREFIX + self.process.id]
+        owed = [subscriber.TAG] if self.labels else []
+        return [status.TAG, status.PROCESS_TAG_PREFIX + self.process.id, *owed]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels of the job's flow run: who is to be told of the job."""
+        return subscriber.labels(self.request.get("subscriber") or {})
 
 
 def validate(
@@ -75,8 +81,7 @@ def validate(
     """
     description = process.description
     execute_request.check_outputs(request, description["outputs"])
-    if request.get("subscriber"):
-        raise NotSupported("This server does not offer callbacks ('subscriber') yet")
+    _check_subscriber(request.get("subscriber") or {})
 
     fetched = count(1)
 
@@ -99,6 +104,17 @@ def validate(
         _check_model(checked_request)
     mode = prefer.negotiate(prefer.parse(prefer_headers), process.job_control_options)
     return Submission(process, checked_request, mode)
+
+
+def _check_subscriber(wanted: Mapping[str, str]) -> None:
+    """Only hosts that this server may connect to can be told of a job."""
+    if wanted and client.api_url() is None:
+        raise NotSupported("This server offers no callbacks: it has no Prefect server")
+    for member, url in wanted.items():
+        try:
+            outgoing.check_address(url)
+        except InvalidJobParameterError as error:
+            raise InvalidJobParameterError(f"'subscriber.{member}': {error}") from error
 
 
 def _check_model(request: Mapping[str, Any]) -> None:
@@ -158,6 +174,7 @@ class Queue:
             name=status.NAME_PREFIX + submission.job_id,
             parameters=parameters,
             tags=submission.tags,
+            labels=submission.labels,
             idempotency_key=submission.job_id,
             retries=configured.retries if configured else None,
             retry_delay=configured.retry_delay_seconds if configured else None,

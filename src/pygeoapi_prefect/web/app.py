@@ -15,9 +15,11 @@ from flask import Flask
 from pygeoapi.config import get_config
 from pygeoapi.util import get_api_rules
 
+from pygeoapi_prefect.engine import client
 from pygeoapi_prefect.errors import ConfigurationError
 from pygeoapi_prefect.jobs import local
 from pygeoapi_prefect.jobs.background import in_background
+from pygeoapi_prefect.jobs.callbacks import Callbacks
 from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.web import conformance, edge, health, problem
 from pygeoapi_prefect.web.openapi import view as openapi
@@ -90,6 +92,8 @@ def create_app() -> Flask:
     problem.register(app, pages.error)
     edge.prepare(app, manager.settings.manager)
     in_background(local.end_abandoned)
+    if client.api_url() is not None:
+        Callbacks(manager.jobs, manager.settings.public_url).start()
     return app
 
 

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
-from pygeoapi_prefect.errors import InvalidJobParameterError, UnsupportedMediaType
+from pygeoapi_prefect.errors import (
+    InvalidJobParameterError,
+    MissingJobParameterError,
+    UnsupportedMediaType,
+)
 from pygeoapi_prefect.execution.request import MAX_DEPTH, check_outputs, parse
 
 JSON = "application/json"
@@ -86,11 +90,23 @@ def test_keeps_escaped_characters_and_null_characters() -> None:
         ({"response": "xml"}, "'response'"),
         ({"response": ["raw"]}, "'response'"),
         ({"subscriber": "http://example.org"}, "'subscriber'"),
+        ({"subscriber": {"failedUri": "http://example.org"}}, "'subscriber.successUri' is missing"),
+        ({"subscriber": {"successUri": ["x"]}}, "'subscriber.successUri' must be a URL"),
+        ({"subscriber": {"successUri": "x", "when": "now"}}, "'subscriber' has no member when"),
     ],
 )
 def test_names_the_member_that_is_wrong(members: dict[str, Any], reason: str) -> None:
-    with pytest.raises(InvalidJobParameterError, match=reason):
+    with pytest.raises((InvalidJobParameterError, MissingJobParameterError), match=reason):
         parse(body(**members), JSON)
+
+
+def test_both_names_of_the_member_for_success_are_accepted() -> None:
+    url = "http://example.org/x"
+    for name in ("successUri", "successUrl"):
+        wanted = {name: url, "failedUri": url, "inProgressUri": None}
+        parsed = parse(body(subscriber=wanted), JSON)
+        assert parsed["subscriber"] == {"successUri": url, "failedUri": url}
+    assert "subscriber" not in parse(body(subscriber={}), JSON)
 
 
 def test_null_members_are_absent() -> None:

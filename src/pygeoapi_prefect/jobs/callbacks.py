@@ -1,0 +1,246 @@
+"""Callbacks: a subscriber is told when the status of its job changes (class *Callback*).
+
+A job that owes a callback has a tag until all is told; every web process looks for such jobs when
+an event says that one has changed, and now and then. Each attempt to tell is a flow run of its own,
+which Prefect's UI shows, but not a job. It is created by whoever makes the attempt, and its
+idempotency key lets only one process create it. An attempt that failed, or that nobody has ended
+within ``LEASE_SECONDS`` because its process died, is followed by the next. So a status is told once
+however many web processes there are, and at least once if one of them dies.
+"""
+
+import json
+import logging
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
+
+from pygeoapi_prefect import outgoing
+from pygeoapi_prefect.engine import events, runs
+from pygeoapi_prefect.errors import JobNotFoundError, StackError
+from pygeoapi_prefect.jobs import status, subscriber
+from pygeoapi_prefect.jobs.service import Jobs
+from pygeoapi_prefect.results import links
+
+LOGGER = logging.getLogger(__name__)
+FLOW = "pygeoapi-callback"
+RETRY_SECONDS = (2, 10, 60, 300, 1800, 3600)  # between an attempt and the next
+ATTEMPT_TAG = "pygeoapi-callback-attempt"
+ATTEMPTS = len(RETRY_SECONDS) + 1
+LEASE_SECONDS = 60.0  # longer than an attempt may take
+POLL_SECONDS = 30.0  # the safety net, should an event get lost
+SHORTEST_PAUSE = 0.1
+THREADS = 4
+CLAIMANT = "claimant"
+
+CHANGES = EventFilter(
+    event=EventNameFilter(prefix=["prefect.flow-run."]),
+    any_resource=EventAnyResourceFilter(id=[f"prefect.tag.{subscriber.TAG}"]),
+)
+OWED: dict[str, Any] = {
+    "tags": {"all_": [status.TAG, subscriber.TAG]},
+    "state": {"type": {"any_": ["RUNNING", *sorted(runs.FINAL)]}},
+}
+
+
+@dataclass(frozen=True)
+class Callback:
+    """One status of one job, and who is told.
+
+    Attributes:
+        url: Where to; None if nobody wants to know.
+    """
+
+    job_id: str
+    status: str
+    url: str | None
+
+    @property
+    def event_id(self) -> str:
+        """The same for all attempts: by it a subscriber recognises a repetition."""
+        return f"{self.job_id}:{self.status}"
+
+    def attempt(self, number: int) -> str:
+        """Name of an attempt's flow run, and its idempotency key."""
+        return f"pygeoapi_callback_{self.job_id}_{self.status}_{number}"
+
+
+def next_attempt(made: list[runs.Run], now: datetime) -> tuple[int, timedelta] | None:
+    """The number of the next attempt, from 0, and how long it has to wait.
+
+    Args:
+        made: The attempts so far, in their order.
+        now: The time from which to wait.
+
+    Returns:
+        None if nothing is left to do: it was told, or it was tried often enough.
+    """
+    if not made:
+        return 0, timedelta()
+    last, number = made[-1], len(made)
+    if last.state_type == "COMPLETED" or (last.is_final and number >= ATTEMPTS):
+        return None
+    if last.is_final:
+        due = (last.end or last.created) + timedelta(seconds=RETRY_SECONDS[number - 1])
+    else:
+        due = last.created + timedelta(seconds=LEASE_SECONDS)
+        if number >= ATTEMPTS and due <= now:
+            return None
+    return number, max(due - now, timedelta())
+
+
+class Callbacks:
+    """Tells subscribers, in threads of this web process.
+
+    Args:
+        jobs: The jobs, for their status and results.
+        public_url: Root of all links.
+    """
+
+    def __init__(self, jobs: Jobs, public_url: str) -> None:
+        self._jobs = jobs
+        self._root = public_url
+        self._changed = threading.Event()
+        self._lock = threading.Lock()
+        self._at_work: set[str] = set()
+        self._settled: set[str] = set()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="callback")
+        self._flow: str | None = None
+
+    def start(self) -> None:
+        """Begin, in this process; what is owed from before is told now."""
+        threading.Thread(target=self._listen, name="callback-events", daemon=True).start()
+        threading.Thread(target=self._keep_looking, name="callbacks", daemon=True).start()
+
+    def _listen(self) -> None:
+        events.listen(CHANGES, lambda _: self._changed.set())
+
+    def _keep_looking(self) -> None:
+        while True:
+            pause = POLL_SECONDS
+            try:
+                pause = self._look()
+            except StackError as error:
+                LOGGER.warning("callbacks wait: %s", error)
+            except Exception:
+                LOGGER.exception("callbacks wait")
+            self._changed.wait(pause)
+            self._changed.clear()
+
+    def _look(self) -> float:
+        """Make all attempts that are due; seconds until there may be another one."""
+        soonest = POLL_SECONDS
+        now = datetime.now(UTC)
+        owed = list(runs.iterate(OWED))
+        jobs = {status.job_id(run) for run in owed}
+        with self._lock:
+            self._settled = {one for one in self._settled if one.partition(":")[0] in jobs}
+        for run in owed:
+            callback = self._callback(run)
+            if callback is None:
+                continue
+            following = next_attempt(self._made(callback), now)
+            if following is None or callback.url is None:
+                self._settle(run, callback)
+            elif following[1]:
+                soonest = min(soonest, following[1].total_seconds())
+            else:
+                self._submit(run, callback, following[0])
+        return max(soonest, SHORTEST_PAUSE)
+
+    def _callback(self, run: runs.Run) -> Callback | None:
+        """What is owed for a run's status; None if it is being, or was, seen to."""
+        state = status.status(run)
+        if state == "successful":
+            try:
+                state = str(self._jobs.get(status.job_id(run))["status"])
+            except JobNotFoundError:
+                return None
+        if state == "dismissed" and not run.is_final:
+            return None  # its end is still to come
+        callback = Callback(status.job_id(run), state, subscriber.url(run, state))
+        with self._lock:
+            done = callback.event_id in self._at_work or callback.event_id in self._settled
+        return None if done else callback
+
+    def _made(self, callback: Callback) -> list[runs.Run]:
+        if callback.url is None:
+            return []
+        names = [callback.attempt(number) for number in range(ATTEMPTS)]
+        made = runs.list_runs({"name": {"any_": names}}, limit=ATTEMPTS, offset=0)
+        return sorted(made, key=lambda run: names.index(run.name))
+
+    def _settle(self, run: runs.Run, callback: Callback) -> None:
+        """Nothing is left to tell of this status; after the last one, of this job."""
+        if run.is_final:
+            runs.set_tags(run.id, [tag for tag in run.tags if tag != subscriber.TAG])
+        else:
+            with self._lock:
+                self._settled.add(callback.event_id)
+
+    def _submit(self, run: runs.Run, callback: Callback, number: int) -> None:
+        with self._lock:
+            self._at_work.add(callback.event_id)
+        self._pool.submit(self._attempt, run, callback, number)
+
+    def _attempt(self, run: runs.Run, callback: Callback, number: int) -> None:
+        try:
+            claimed = self._claim(callback, number)
+            if claimed is not None and self._tell(callback, number, claimed):
+                self._settle(run, callback)
+        except StackError as error:
+            LOGGER.warning("job %s: its callback has to wait: %s", callback.job_id, error)
+            time.sleep(SHORTEST_PAUSE)
+        except Exception:
+            LOGGER.exception("job %s: its callback has to wait", callback.job_id)
+            time.sleep(SHORTEST_PAUSE)
+        finally:
+            with self._lock:
+                self._at_work.discard(callback.event_id)
+            self._changed.set()
+
+    def _claim(self, callback: Callback, number: int) -> runs.Run | None:
+        """The attempt's flow run, if it is this process that has created it."""
+        if self._flow is None:
+            self._flow = runs.flow_id(FLOW)
+        token, name = uuid.uuid4().hex, callback.attempt(number)
+        shown = {"job_id": callback.job_id, "status": callback.status, CLAIMANT: token}
+        run = runs.start(
+            self._flow,
+            name=name,
+            parameters=shown,
+            tags=[ATTEMPT_TAG],
+            labels={},
+            idempotency_key=name,
+        )
+        return run if run.parameters.get(CLAIMANT) == token else None
+
+    def _tell(self, callback: Callback, number: int, attempt: runs.Run) -> bool:
+        """Make an attempt; whether it is the last one."""
+        assert callback.url is not None
+        try:
+            content = self._content(callback)
+            headers = {"Content-Type": links.JSON, "Event-Id": callback.event_id}
+            outgoing.post(callback.url, content, headers)
+        except StackError as error:
+            is_last = number + 1 >= ATTEMPTS
+            what = "given up" if is_last else "tried again"
+            LOGGER.warning("job %s: callback is %s: %s", callback.job_id, what, error)
+            runs.set_state(attempt.id, "FAILED", str(error))
+            return is_last
+        runs.set_state(attempt.id, "COMPLETED", f"{callback.url} was told: {callback.status}")
+        LOGGER.info("job %s: subscriber was told: %s", callback.job_id, callback.status)
+        return True
+
+    def _content(self, callback: Callback) -> bytes:
+        """The results of a job that was successful; of any other its statusInfo."""
+        if callback.status == "successful":
+            body = self._jobs.document(callback.job_id).body
+            return body if isinstance(body, bytes) else b"".join(body)
+        info = self._jobs.get(callback.job_id)
+        return json.dumps({**info, "links": links.job_links(self._root, info)}).encode()

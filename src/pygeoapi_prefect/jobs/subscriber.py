@@ -1,0 +1,31 @@
+"""Who is to be told of a job: kept as labels of its flow run.
+
+Labels come with every run that is read, and Prefect expands no template in them.
+"""
+
+from collections.abc import Mapping
+
+from pygeoapi_prefect.engine.runs import Run
+
+TAG = "pygeoapi-callback"
+"""A job with this tag still owes a callback."""
+LABEL_PREFIX = "pygeoapi.subscriber."
+MEMBERS = {
+    "running": "inProgressUri",
+    "successful": "successUri",
+    "failed": "failedUri",
+    "dismissed": "failedUri",
+}
+"""Member of ``subscriber.yaml`` by the status that it is told of."""
+
+
+def labels(subscriber: Mapping[str, str]) -> dict[str, str]:
+    """The labels of a run for the ``subscriber`` of its execute request."""
+    return {LABEL_PREFIX + member: url for member, url in subscriber.items()}
+
+
+def url(run: Run, status: str) -> str | None:
+    """Where to tell that a job has a status; None if nobody wants to know."""
+    member = MEMBERS.get(status)
+    told = run.labels.get(LABEL_PREFIX + member) if member else None
+    return told if isinstance(told, str) else None

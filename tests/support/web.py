@@ -12,8 +12,8 @@ import httpx
 from support.polling import wait_for
 from support.stack import REPOSITORY, TEST_PROCESSES, free_port
 
-START_SECONDS = 60
-STOP_SECONDS = 10
+START_SECONDS = 180
+STOP_SECONDS = 40
 
 
 def gunicorn(environment: Mapping[str, str], port: int, log: Path) -> subprocess.Popen[bytes]:

@@ -24,13 +24,17 @@ def listen(chosen: EventFilter, on_run: Callable[[str], object]) -> NoReturn:
 
 
 async def _subscribe(chosen: EventFilter, on_run: Callable[[str], object]) -> NoReturn:
+    told = ""
     while True:
         try:
             async with get_events_subscriber(
                 filter=chosen, reconnect_on_clean_close=True
             ) as subscriber:
                 async for event in subscriber:
+                    told = ""
                     on_run(event.resource.id.rsplit(".", 1)[1])
         except Exception as error:  # the engine is down: go on trying
-            LOGGER.warning("no events from Prefect (%s); trying again", error)
+            if told != str(error):  # once, not twice a second for as long as it lasts
+                LOGGER.warning("no events from Prefect (%s); trying on", error)
+            told = str(error)
         await asyncio.sleep(RECONNECT_SECONDS)

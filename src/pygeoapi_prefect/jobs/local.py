@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from prefect.exceptions import ObjectNotFound
 from prefect.flow_engine import run_flow
 from pygeoapi.error import GenericError
 
@@ -31,6 +32,7 @@ from pygeoapi_prefect.process import vanilla
 
 LOGGER = logging.getLogger(__name__)
 OWNER_TAG_PREFIX = "pygeoapi-web:"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class LocalRunner:
@@ -95,23 +97,26 @@ class LocalRunner:
         return replace(run, state_type=reached, state_message=message, state_data=data)
 
     def _record_start(self, submission: Submission) -> runs.Run:
-        process = submission.process
-        if process.id not in self._flows:
-            self._flows[process.id] = runs.flow_id(process.id)
-        try:
-            return runs.start(
-                self._flows[process.id],
-                name=status.NAME_PREFIX + submission.job_id,
-                parameters=parameters(
-                    submission, self._settings, self.store(process.result_storage)
-                ),
-                tags=[*submission.tags, OWNER_TAG_PREFIX + owner()],
-                labels=submission.labels,
-                idempotency_key=submission.job_id,
-            )
-        except Exception:
-            self._flows.pop(process.id, None)  # somebody may have deleted the flow in Prefect
-            raise
+        known = self._flows.get(submission.process.id)
+        if known is not None:
+            try:
+                return self._start(submission, known)
+            except ObjectNotFound:  # somebody has deleted the flow in Prefect
+                self._flows.pop(submission.process.id, None)
+        flow = self._flows[submission.process.id] = runs.flow_id(submission.process.id)
+        return self._start(submission, flow)
+
+    def _start(self, submission: Submission, flow: str) -> runs.Run:
+        return runs.start(
+            flow,
+            name=status.NAME_PREFIX + submission.job_id,
+            parameters=parameters(
+                submission, self._settings, self.store(submission.process.result_storage)
+            ),
+            tags=[*submission.tags, OWNER_TAG_PREFIX + owner()],
+            labels=submission.labels,
+            idempotency_key=submission.job_id,
+        )
 
     def _run_flow(self, submission: Submission) -> runs.Run:
         """A Prefect-powered process: Prefect's engine runs and records it."""
@@ -141,9 +146,23 @@ class LocalRunner:
 
 
 def owner() -> str:
-    """This process, told apart from all that were or will be: host, pid and start time."""
-    started = int(psutil.Process().create_time())
-    return f"{socket.gethostname()}/{os.getpid()}/{started}"
+    """This process, told apart from all that were or will be: host, pid and start."""
+    return f"{socket.gethostname()}/{os.getpid()}/{_start_of(os.getpid())}"
+
+
+def _start_of(pid: int) -> str:
+    """When a process started; a step of the clock does not change it where there is a ``/proc``.
+
+    Raises:
+        psutil.NoSuchProcess: There is no such process.
+    """
+    if not BOOT_ID.exists():
+        return str(int(psutil.Process(pid).create_time()))
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        raise psutil.NoSuchProcess(pid) from None
+    return f"{BOOT_ID.read_text().strip()}+{fields[19]}"  # ticks since boot: proc_pid_stat(5)
 
 
 def end_abandoned() -> int:
@@ -171,7 +190,7 @@ def _is_gone(owner_id: str) -> bool:
     if host != socket.gethostname():
         return False  # another host's to tell
     try:
-        return int(psutil.Process(int(pid)).create_time()) != int(started)
+        return _start_of(int(pid)) != started
     except psutil.NoSuchProcess:
         return True
 

@@ -251,10 +251,15 @@ class LocalStore(Store):
             with self._translated(writing=True):
                 location.parent.mkdir(parents=True, exist_ok=True)
                 file = part.open("wb")
-            with file:
+            try:
                 for chunk in chunks:
                     with self._translated(writing=True):
                         file.write(chunk)
+                with self._translated(writing=True):
+                    file.close()  # a full disk may be noticed only now
+            finally:
+                with suppress(OSError):
+                    file.close()
             with self._translated(writing=True):
                 part.replace(location)
         except BaseException:

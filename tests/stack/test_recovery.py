@@ -10,7 +10,7 @@ from support.compose import LONG_RUNNING, ComposeStack
 from support.polling import wait_for
 
 JOBS = 40
-RECOVERY_SECONDS = 420
+RECOVERY_SECONDS = 900
 
 
 def kill(stack: ComposeStack, service: str) -> None:

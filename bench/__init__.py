@@ -1,0 +1,1 @@
+"""Benchmark of the stack beside its peers; see the README of this folder."""

@@ -1,0 +1,98 @@
+"""The commands ``run``, ``soak`` and ``report``; see ``scripts/bench``."""
+
+import json
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.goals import verdicts
+from bench.plan import PROFILES
+from bench.plot import draw
+from bench.report import goals_table, numbers_table, page
+from bench.run import SYSTEMS, quiet_enough
+from bench.run import run as run_all
+from bench.soak import soak as run_soak
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+DOCS = HERE.parent / "docs"
+PLOT = "performance.svg"
+NAMES = [system.name for system in SYSTEMS]
+
+state_option = click.option(
+    "--state",
+    default=".stack-bench",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path, resolve_path=True),
+    help="Folder of the systems' data; removed before and after.",
+)
+
+
+@click.group()
+def main() -> None:
+    """Measure this stack beside its peers, on this machine only."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+@main.command()
+@click.option("--profile", type=click.Choice(sorted(PROFILES)), default="full", show_default=True)
+@click.option("--quick", is_flag=True, help="The same as --profile quick.")
+@click.option("--only", multiple=True, type=click.Choice(NAMES), help="Measure these alone.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Results file.")
+@state_option
+def run(profile: str, quick: bool, only: tuple[str, ...], output: Path | None, state: Path) -> None:
+    """Measure everything and write the results file."""
+    if not quiet_enough(os.getloadavg()[0], os.cpu_count()):
+        click.echo("The machine is busy: do not keep these numbers.", err=True)
+    record = run_all(PROFILES["quick" if quick else profile], state, only or NAMES, click.echo)
+    file = output or results_file("quick" if quick else profile)
+    write(file, record)
+    click.echo(goals_table(verdicts(record["systems"])))
+    click.echo(numbers_table(record["systems"]))
+    click.echo(f"Written to {file}; scripts/bench report {file} makes docs/performance.md of it.")
+
+
+@main.command()
+@click.option("--minutes", default=60, show_default=True, help="How long.")
+@click.option("--rate", type=float, help="Jobs per second [default: half of a measured burst].")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Results file.")
+@state_option
+def soak(minutes: int, rate: float | None, output: Path | None, state: Path) -> None:
+    """Run jobs at a steady rate, and watch the memory of each part."""
+    record = run_soak(state, minutes, rate, click.echo)
+    file = output or results_file("soak")
+    write(file, record)
+    click.echo(f"{record['verdict']}. Written to {file}")
+    if record["verdict"] not in ("ok", "too short"):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def report(file: Path) -> None:
+    """Make docs/performance.md and its picture of a results file."""
+    record = json.loads(file.read_text())
+    (DOCS / PLOT).write_text(draw(record["systems"]))
+    (DOCS / "performance.md").write_text(page(record, file.name, PLOT))
+    click.echo(f"Wrote docs/performance.md and docs/{PLOT}")
+
+
+def results_file(kind: str) -> Path:
+    """Where results go: named for the day, the machine's size and what was run."""
+    machine = os.uname()
+    size = f"{machine.sysname}-{machine.machine}-{os.cpu_count()}cpu".lower()
+    return RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{size}-{kind}.json"
+
+
+def write(file: Path, record: dict[str, Any]) -> None:
+    """Write a results file."""
+    file.write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

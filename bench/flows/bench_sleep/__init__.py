@@ -1,0 +1,1 @@
+"""A process that runs until it is stopped, for the benchmark of dismiss."""

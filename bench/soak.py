@@ -1,0 +1,123 @@
+"""Jobs at a steady rate for a long time, with the memory of each part sampled each minute."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.client import BenchError, Client
+from bench.measure import INPUTS, burst
+from bench.plan import FULL, Counts
+from bench.run import SYSTEMS, about
+from bench.running import Running
+from bench.usage import rss_mib, rss_of
+
+FIRST_MINUTE = 10
+GROWTH = 1.1
+SAMPLE_SECONDS = 60.0
+CALIBRATION = Counts(sync=0, submit=0, burst=60, dismiss=0)
+CLIENTS = 4
+Sample = dict[str, float]
+
+
+def soak(
+    state: Path, minutes: int, rate: float | None, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Run jobs for some minutes.
+
+    Args:
+        state: Folder for the stack's data.
+        minutes: How long.
+        rate: Jobs per second; None is half of what a burst has just reached.
+        say: Called with a line for each minute.
+    """
+    record = about(FULL) | {"profile": "soak"}
+    system = SYSTEMS[0]
+    with system.start(state) as running:
+        if rate is None:
+            found = burst(running, system.job, CALIBRATION, CLIENTS)["burst_per_s"]
+            rate = (found or 1.0) / 2
+        say(f"{rate:.2f} jobs/s for {minutes} minutes")
+        samples, done, failed = _load(running, system.job, minutes, rate, say)
+    return record | {
+        "minutes": minutes,
+        "rate_per_s": rate,
+        "jobs": done,
+        "failed": failed,
+        "rss_mib": samples,
+        "growth": growth(samples),
+        "verdict": verdict(samples, failed),
+    }
+
+
+def growth(samples: Sequence[Mapping[str, float]], first: int = FIRST_MINUTE) -> Sample:
+    """Memory at the end over memory at minute ``first``, by part.
+
+    Raises:
+        ValueError: There are not more samples than ``first``.
+    """
+    if len(samples) <= first:
+        return {}
+    early, late = samples[first - 1], samples[-1]
+    return {name: late[name] / early[name] for name in late if early.get(name)}
+
+
+def verdict(samples: Sequence[Mapping[str, float]], failed: int) -> str:
+    """What grew too much or failed, else "ok"; "too short" without enough samples."""
+    factors = growth(samples)
+    if not factors:
+        return "too short"
+    grown = [f"{name} grew {f:.2f}-fold" for name, f in factors.items() if f > GROWTH]
+    return "; ".join([*grown, *([f"{failed} jobs failed"] if failed else [])]) or "ok"
+
+
+def sample(running: Running) -> Sample:
+    """Resident memory in MiB of each part; the fork server is counted apart from its worker."""
+    parts = rss_mib({name: root for name, root in running.roots.items() if name != "worker"})
+    worker = {"worker": running.roots["worker"]}
+    parts["worker"] = rss_of(lambda line: "--type" in line, worker)
+    parts["zygote"] = rss_of(lambda line: any(word.endswith(".zygote") for word in line), worker)
+    return parts
+
+
+def _load(
+    running: Running, process: str, minutes: int, rate: float, say: Callable[[str], None]
+) -> tuple[list[Sample], int, int]:
+    stop, lock = threading.Event(), threading.Lock()
+    counts = {"done": 0, "failed": 0}
+
+    def one_client() -> None:
+        with Client(running.layout.local_url) as client:
+            due = time.monotonic()
+            while not stop.is_set():
+                outcome = _one_job(client, process)
+                with lock:
+                    counts[outcome] += 1
+                due = max(due + CLIENTS / rate, time.monotonic())
+                stop.wait(due - time.monotonic())
+
+    threads = [threading.Thread(target=one_client) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    samples = []
+    try:
+        for minute in range(1, minutes + 1):
+            time.sleep(SAMPLE_SECONDS)
+            samples.append(sample(running))
+            parts = "  ".join(f"{name} {value:.0f}" for name, value in samples[-1].items())
+            say(f"{minute:3} min  {counts['done']} jobs, {counts['failed']} failed  MiB: {parts}")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    return samples, counts["done"], counts["failed"]
+
+
+def _one_job(client: Client, process: str) -> str:
+    try:
+        job, _ = client.submit(process, INPUTS)
+        client.wait(job, "successful", timeout=120, poll=0.2)
+    except BenchError:
+        return "failed"
+    return "done"

@@ -1,0 +1,42 @@
+import pytest
+
+from bench.numbers import medians, quantile, ratio, steady_rate, summary
+
+
+@pytest.mark.parametrize(("q", "value"), [(0.5, 3), (0.95, 5), (1, 5), (0.01, 1)])
+def test_a_quantile_is_a_value_that_was_measured(q: float, value: float) -> None:
+    assert quantile([5, 1, 4, 2, 3], q) == value
+
+
+def test_of_100_values_the_95th_is_the_95_percent_quantile() -> None:
+    assert quantile(list(range(1, 101)), 0.95) == 95
+
+
+@pytest.mark.parametrize(("series", "q"), [([], 0.5), ([1], 0), ([1], 1.1)])
+def test_a_quantile_of_nothing_is_refused(series: list[float], q: float) -> None:
+    with pytest.raises(ValueError, match="quantile"):
+        quantile(series, q)
+
+
+def test_a_summary_names_both_quantiles() -> None:
+    assert summary("post_ms", [1, 2, 9]) == {"post_ms_p50": 2, "post_ms_p95": 9}
+    assert summary("post_ms", []) == {"post_ms_p50": None, "post_ms_p95": None}
+
+
+def test_medians_take_the_repeats_that_have_a_metric() -> None:
+    repeats = [{"a": 1.0, "b": None}, {"a": 3.0}, {"a": 2.0, "c": 7.0}]
+    assert medians(repeats) == {"a": 2.0, "b": None, "c": 7.0}
+    assert medians([]) == {}
+
+
+def test_the_steady_rate_leaves_out_the_wait_before_the_first_end() -> None:
+    assert steady_rate([110, 100, 105]) == pytest.approx(0.2)
+    assert steady_rate([100]) is None
+    assert steady_rate([]) is None
+
+
+def test_a_ratio_needs_both_numbers() -> None:
+    assert ratio(1, 4) == 0.25
+    assert ratio(None, 4) is None
+    assert ratio(1, None) is None
+    assert ratio(1, 0) is None

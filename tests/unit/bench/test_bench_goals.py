@@ -12,7 +12,7 @@ OURS: Values = {
     "list_100_ms_p95": 20.0,
     "list_100000_ms_p95": 41.0,
 }
-SYSTEMS = {
+SYSTEMS: dict[str, Values] = {
     "ours": OURS,
     "stock-default": {"submit_ms_p50": 9000.0, "burst_steady_per_s": 0.37},
     "stock-tuned": {"submit_ms_p50": 2000.0, "burst_steady_per_s": 0.49},

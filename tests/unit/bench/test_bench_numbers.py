@@ -1,6 +1,6 @@
 import pytest
 
-from bench.numbers import medians, quantile, ratio, steady_rate, summary
+from bench.numbers import Values, medians, quantile, ratio, steady_rate, summary
 
 
 @pytest.mark.parametrize(("q", "value"), [(0.5, 3), (0.95, 5), (1, 5), (0.01, 1)])
@@ -24,7 +24,7 @@ def test_a_summary_names_both_quantiles() -> None:
 
 
 def test_medians_take_the_repeats_that_have_a_metric() -> None:
-    repeats = [{"a": 1.0, "b": None}, {"a": 3.0}, {"a": 2.0, "c": 7.0}]
+    repeats: list[Values] = [{"a": 1.0, "b": None}, {"a": 3.0}, {"a": 2.0, "c": 7.0}]
     assert medians(repeats) == {"a": 2.0, "b": None, "c": 7.0}
     assert medians([]) == {}
 

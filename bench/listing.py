@@ -8,6 +8,7 @@ import asyncpg
 from bench.client import Client
 from bench.measure import INPUTS, pages
 from bench.numbers import Values
+from bench.plan import Profile
 from bench.running import Running
 from bench.systems import System
 from pygeoapi_prefect.embedded.layout import Layout
@@ -36,7 +37,7 @@ where flow_run.state_id is null and s.flow_run_id = flow_run.id
 """
 
 
-def measure_lists(system: System, state: Path, rows: tuple[int, ...], number: int) -> Values:
+def measure_lists(system: System, state: Path, profile: Profile) -> dict[str, Values]:
     """The job list of a store of its own, with more and more jobs in it."""
     values: Values = {}
     with system.start(state) as running:
@@ -44,10 +45,10 @@ def measure_lists(system: System, state: Path, rows: tuple[int, ...], number: in
         with Client(url) as client:
             job, _ = client.submit(system.job, INPUTS)
             client.wait(job, "successful", timeout=120)
-            for count in rows:
+            for count in profile.rows:
                 fill(running, count)
-                values |= pages(client, count, number)
-    return values
+                values |= pages(client, count, profile.pages)
+    return {system.name: values}
 
 
 def fill(running: Running, count: int) -> None:

@@ -77,8 +77,12 @@ def burst(running: Running, process: str, counts: Counts, clients: int) -> Value
                     ends.append(end)
 
     shares = [len(range(start, counts.burst, clients)) for start in range(clients)]
-    with Peak(running.roots) as peak, ThreadPoolExecutor(clients) as pool:
-        list(pool.map(one_client, shares))
+    pool = ThreadPoolExecutor(clients)
+    try:
+        with Peak(running.roots) as peak:
+            list(pool.map(one_client, shares))
+    finally:  # after an error or Ctrl-C the clients end with the servers, not with their jobs
+        pool.shutdown(wait=False, cancel_futures=True)
     seconds = max(ends) - began
     time.sleep(LINGER_SECONDS)
     return {
@@ -116,4 +120,4 @@ def _dismissal(client: Client, process: str, running: Running, number: int) -> f
 def pages(client: Client, rows: int, number: int) -> Values:
     """The first page of the job list while ``rows`` jobs are stored."""
     client.timed_get("/jobs")
-    return times(f"list_{rows}_ms", lambda: client.timed_get("/jobs"), number)
+    return times(f"list_{rows}", lambda: client.timed_get("/jobs"), number)

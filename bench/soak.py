@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from bench.client import BenchError, Client
 from bench.measure import INPUTS, burst
 from bench.plan import FULL, Counts
@@ -118,6 +120,6 @@ def _one_job(client: Client, process: str) -> str:
     try:
         job, _ = client.submit(process, INPUTS)
         client.wait(job, "successful", timeout=120, poll=0.2)
-    except BenchError:
+    except (BenchError, httpx.HTTPError):
         return "failed"
     return "done"

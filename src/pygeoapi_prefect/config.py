@@ -118,6 +118,16 @@ class ManagerSettings(BaseModel):
     max_reference_bytes: int = Field(
         default=16 * 1024 * 1024, gt=0, description="Largest JSON input by reference, in bytes"
     )
+    monitor_link: bool = Field(
+        default=True,
+        description="Whether the reply of a synchronous execution links to its job (rel=monitor)",
+    )
+    signed_links_seconds: int | None = Field(
+        default=None,
+        gt=0,
+        le=7 * 86_400,
+        description="Outputs by reference are addresses signed by the store, valid for so long",
+    )
     trusted_proxies: int = Field(
         default=0, ge=0, le=10, description="Proxies in front whose X-Forwarded-* are believed"
     )

@@ -176,15 +176,17 @@ class Jobs:
         wanted = {**submit.original_request(run), "response": "document"}
         return delivery.deliver(self._outputs(run), wanted)
 
-    def output(self, job_id: str, output_id: str) -> delivery.Reply:
-        """One output as it is; raises as ``results`` does.
+    def output(
+        self, job_id: str, output_id: str, range_header: str | None = None
+    ) -> delivery.Reply:
+        """One output as it is, or the range of it that is asked for; raises as ``results`` does.
 
         Raises:
             OutputNotFound: The job has no such output.
         """
         for output in self._outputs(self._find(job_id)):
             if output.id == output_id:
-                return delivery.single(output)
+                return delivery.ranged(output, range_header)
         raise errors.OutputNotFound(f"The job has no output '{output_id}'")
 
     def details(self, job_id: str) -> JobDetails:
@@ -290,12 +292,14 @@ class Jobs:
         except storage.OutsideStore as error:
             LOGGER.error("job %s: output %s is not in its block: %s", job_id, output_id, error)
             raise JobFailedError(f"output '{output_id}' is not in the result storage") from error
+        seconds = self._settings.manager.signed_links_seconds
+        signed = store.sign(inside, seconds) if seconds else None
         return delivery.Output(
             id=output_id,
             media_type=media_type or "application/octet-stream",
-            chunks=lambda: store.chunks(inside),
+            chunks=lambda start=0, length=None: store.chunks(inside, start, length),
             size=lambda: store.size(inside),
-            href=links.output_url(self._settings.public_url, job_id, output_id),
+            href=signed or links.output_url(self._settings.public_url, job_id, output_id),
         )
 
     def _store(self, run: runs.Run) -> storage.Store:

@@ -13,11 +13,18 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Protocol
 
-from pygeoapi_prefect.results import links, multipart
+from pygeoapi_prefect.results import links, multipart, problem, ranges
 
 RESULTS_REL = links.OGC_REL + "results"
+
+
+class Chunks(Protocol):
+    """Gives ``length`` bytes from ``start`` on, or all to the end, in pieces."""
+
+    def __call__(self, start: int = 0, length: int | None = None) -> Iterator[bytes]: ...
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Output:
 
     id: str
     media_type: str
-    chunks: Callable[[], Iterator[bytes]]
+    chunks: Chunks
     size: Callable[[], int]
     href: str
 
@@ -77,6 +84,34 @@ def single(output: Output) -> Reply:
     """One output, streamed as it is."""
     headers = (("Content-Type", output.media_type), ("Content-Length", str(output.size())))
     return Reply(200, headers, output.chunks())
+
+
+def ranged(output: Output, range_header: str | None) -> Reply:
+    """One output, or the range of it that is asked for (RFC 9110, section 14).
+
+    Args:
+        output: The output.
+        range_header: Value of the header ``Range``, or None for the whole.
+    """
+    try:
+        span = ranges.parse(range_header, size := output.size())
+    except ranges.NotSatisfiable:
+        status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+        detail = f"The output has {size} bytes"
+        body, _, headers = problem.parts("about:blank", status.phrase, status, detail)
+        headers["Content-Range"] = f"bytes */{size}"
+        return Reply(status, tuple(headers.items()), body.encode())
+    accepted = ("Accept-Ranges", "bytes")
+    if span is None:
+        whole = single(output)
+        return Reply(whole.status, (*whole.headers, accepted), whole.body)
+    part = (
+        ("Content-Type", output.media_type),
+        ("Content-Length", str(span.length)),
+        ("Content-Range", span.content_range),
+        accepted,
+    )
+    return Reply(HTTPStatus.PARTIAL_CONTENT, part, output.chunks(span.start, span.length))
 
 
 def references(outputs: Sequence[Output]) -> Reply:

@@ -52,7 +52,8 @@ class Views:
         url = links.job_url(self._root, execution.job_id)
         if execution.reply is not None:
             response = render.reply(execution.reply)
-            response.headers.add("Link", links.header(url, "monitor"))
+            if self._settings.manager.monitor_link:
+                response.headers.add("Link", links.header(url, "monitor"))
         else:
             response = render.as_json(documents.job(self._root, execution.job or {}), 201)
             response.headers["Location"] = url
@@ -96,8 +97,10 @@ class Views:
         return response
 
     def output(self, job_id: str, output_id: str) -> Response:
-        """``GET /jobs/{jobID}/results/{outputID}`` (draft of Part 1, version 2)."""
-        return render.reply(self._jobs.output(job_id, output_id))
+        """``GET /jobs/{jobID}/results/{outputID}`` (draft of version 2), whole or a range."""
+        # Outputs have no validator, so no If-Range can be true: then the whole is sent.
+        wanted = None if "If-Range" in request.headers else request.headers.get("Range")
+        return render.reply(self._jobs.output(job_id, output_id, wanted))
 
     def _job_list(self) -> Response:
         query = request.args.to_dict(flat=False)

@@ -16,8 +16,9 @@ COLLECTION = b'{"type": "FeatureCollection", "features": []}'
 
 
 def output(name: str, content: bytes, media_type: str) -> Output:
-    def chunks() -> Iterator[bytes]:
-        return iter([content[:3], content[3:]])
+    def chunks(start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        wanted = content[start : None if length is None else start + length]
+        return iter([wanted[:3], wanted[3:]])
 
     href = f"https://example.org/jobs/1/results/{name}"
     return Output(name, media_type, chunks, lambda: len(content), href)

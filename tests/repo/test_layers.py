@@ -19,7 +19,7 @@ print(*sorted(tops & {"flask", "werkzeug", "prefect", "pygeoapi", "httpx", "s3fs
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     command = Path(sys.executable).with_name("lint-imports")
-    line = [command, "--config", ROOT / "pyproject.toml", "--no-cache"]
+    line = [str(command), "--config", str(ROOT / "pyproject.toml"), "--no-cache"]
     environment = {"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"}
     return subprocess.run(
         line, cwd=folder, env=environment, capture_output=True, text=True, check=False

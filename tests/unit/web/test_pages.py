@@ -61,8 +61,11 @@ def output(id_: str, media_type: str, content: bytes | None) -> Output:
             raise OutputNotFound("gone")
         return len(content)
 
+    def chunks(start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        return iter([content or b""])
+
     href = f"{ROOT}/jobs/j/results/{id_}"
-    return Output(id_, media_type, lambda: iter([content or b""]), size, href)
+    return Output(id_, media_type, chunks, size, href)
 
 
 OUTPUTS = [

@@ -27,6 +27,7 @@ from pygeoapi_prefect.web.pages import Pages, asset
 from pygeoapi_prefect.web.views import Views
 
 LOGGER = logging.getLogger(__name__)
+LANDING_PAGE = "pygeoapi.landing_page"
 BOOT_ERROR = 3  # tells gunicorn to stop instead of starting the worker again and again
 
 
@@ -61,10 +62,12 @@ def _replace_views(app: Flask, manager: PrefectManager, pages: Pages) -> str:
         "pygeoapi.get_jobs": views.jobs,
         "pygeoapi.get_job_result": views.results,
     }
-    missing = set(ours) - set(app.view_functions)
+    missing = {*ours, LANDING_PAGE} - set(app.view_functions)
     if missing:
         raise ConfigurationError(f"this version of pygeoapi has no endpoint {sorted(missing)}")
     app.view_functions.update(ours)
+    landing_page = app.view_functions[LANDING_PAGE]
+    app.view_functions[LANDING_PAGE] = conformance.linked(landing_page, manager.settings.public_url)
     prefix: str = get_api_rules(get_config()).get_url_prefix("flask")
     app.add_url_rule(f"{prefix}/jobs/<job_id>/results/<output_id>", "output", views.output)
     app.add_url_rule(f"{prefix}/assets/<path:name>", "assets", asset)

@@ -1,4 +1,13 @@
-"""The conformance classes that ``/conformance`` lists beside pygeoapi's others."""
+"""The conformance classes that ``/conformance`` lists, and the link to it."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Response
+
+from pygeoapi_prefect.results import links
 
 PREFIX = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/"
 CLASSES = tuple(
@@ -16,3 +25,23 @@ def declare() -> None:
     from pygeoapi.api import processes
 
     processes.CONFORMANCE_CLASSES[:] = CLASSES
+
+
+def linked(view: Callable[..., Any], root: str) -> Callable[..., Any]:
+    """A view of pygeoapi's landing page with the link that /req/core/landingpage-success asks for.
+
+    pygeoapi itself has only the relation ``conformance`` of OGC API - Common.
+    """
+    link = links.link(f"{root}/conformance", links.OGC_REL + "conformance", "Conformance classes")
+
+    @wraps(view)
+    def landing_page(*args: Any, **kwargs: Any) -> Any:
+        reply = view(*args, **kwargs)
+        if isinstance(reply, Response) and reply.mimetype == "application/json":
+            document = json.loads(reply.get_data())
+            if isinstance(document.get("links"), list):
+                document["links"].append(link)
+                reply.set_data(json.dumps(document, ensure_ascii=False))
+        return reply
+
+    return landing_page

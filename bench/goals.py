@@ -30,7 +30,7 @@ class Verdict:
 def verdicts(systems: Systems) -> list[Verdict]:
     """Every goal held against a run's medians.
 
-    A slow system's burst is counted from its first end on, which leaves out its wait for a poll:
+    A slow system's burst is counted after its first wave, which leaves out its wait for a poll:
     the comparison favours it.
     """
 

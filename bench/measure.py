@@ -11,7 +11,7 @@ from bench.client import BenchError, Client
 from bench.numbers import Values, steady_rate, summary
 from bench.plan import Counts, Profile
 from bench.running import Running
-from bench.systems import System
+from bench.systems import STOCK_LIMIT, System
 from bench.usage import Peak, cpu_seconds, rss_mib
 
 INPUTS = {"name": "Ann"}
@@ -87,7 +87,7 @@ def burst(running: Running, process: str, counts: Counts, clients: int) -> Value
     time.sleep(LINGER_SECONDS)
     return {
         "burst_per_s": counts.burst / seconds,
-        "burst_steady_per_s": steady_rate(ends),
+        "burst_steady_per_s": steady_rate(ends, STOCK_LIMIT),
         "cpu_s_per_job": (cpu_seconds(running.roots) - cpu) / counts.burst,
         "rss_load_mib": peak.value,
     }

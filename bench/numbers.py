@@ -32,14 +32,19 @@ def medians(repeats: Sequence[Mapping[str, float | None]]) -> Values:
     return {name: _median([v for v in found if v is not None]) for name, found in values.items()}
 
 
-def steady_rate(ends: Sequence[float]) -> float | None:
-    """Ends per second from the first end to the last: the wait before the first is left out.
+def steady_rate(ends: Sequence[float], wave: int) -> float | None:
+    """Ends per second after the first ``wave`` of them: what came before them is left out.
 
     Args:
         ends: Moments in seconds at which jobs were seen to have ended, in any order.
+        wave: How many end at about the same time, that is how many run beside each other.
+
+    Returns:
+        None if there are no more than ``wave``, or all at once.
     """
-    span = max(ends) - min(ends) if ends else 0.0
-    return (len(ends) - 1) / span if span > 0 else None
+    later = sorted(ends)[wave - 1 :]
+    span = later[-1] - later[0] if later else 0.0
+    return (len(later) - 1) / span if span > 0 else None
 
 
 def ratio(value: float | None, base: float | None) -> float | None:

@@ -10,7 +10,7 @@ class Counts:
     Attributes:
         sync: Synchronous executions, one after the other.
         submit: Jobs of which POST, end and results are measured, one after the other.
-        burst: Jobs of the burst.
+        burst: Jobs of the burst; more than run at once, or its steady rate is unknown.
         dismiss: Running jobs that are dismissed.
     """
 
@@ -62,7 +62,7 @@ QUICK = Profile(
     name="quick",
     repeats=1,
     fast=Counts(sync=10, submit=10, burst=24, dismiss=3),
-    slow=Counts(sync=1, submit=2, burst=4, dismiss=1),
+    slow=Counts(sync=1, submit=2, burst=8, dismiss=1),
     clients=4,
     vanilla=20,
     rows=(100, 10_000),

@@ -10,7 +10,7 @@ from bench.report import TITLES
 Systems = Mapping[str, Mapping[str, float | None]]
 PANELS = (
     ("submit_ms_p50", "submit → successful, p50 (ms)", "less is better"),
-    ("burst_steady_per_s", "burst, from its first end on (jobs/s)", "more is better"),
+    ("burst_steady_per_s", "burst after its first wave (jobs/s)", "more is better"),
     ("cpu_s_per_job", "CPU per job, whole stack (s)", "less is better"),
 )
 NAMES = ("ours", "stock-default", "stock-tuned", "pygeoapi-prefect-0.9.1")

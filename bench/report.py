@@ -26,7 +26,7 @@ ROWS = {
     "dismiss_ms_p50": "dismiss until the process is gone, p50 (ms)",
     "dismiss_ms_p95": "p95",
     "burst_per_s": "burst, jobs/s",
-    "burst_steady_per_s": "burst from its first end on, jobs/s",
+    "burst_steady_per_s": "burst after its first wave, jobs/s",
     "cpu_s_per_job": "CPU per job, whole stack (s)",
     "rss_idle_mib": "memory, idle (MiB)",
     "rss_load_mib": "memory, under load (MiB)",
@@ -49,7 +49,7 @@ NOTES = """
   20 ms sees the job successful; the job does nothing but greet.
 - The stock worker has a limit of {limit} runs: without one a burst starts as many interpreters as
   it has jobs. *Tuned* polls each half second and starts one interpreter for a run instead of two.
-- Slow systems get a smaller burst, and the goals count it from its first end on, in their favour.
+- Slow systems get a smaller burst, and the goals count it after its first wave, in their favour.
 - CPU time is that of all processes of a system with their ended children, PostgreSQL's included.
 - Memory is the sum of the resident sizes of all processes: shared pages count for each of them.
 - TinyDB's jobs run in threads of the web process: nothing stops one. 0.9.1 answers DELETE with 500.

@@ -29,10 +29,15 @@ def test_medians_take_the_repeats_that_have_a_metric() -> None:
     assert medians([]) == {}
 
 
-def test_the_steady_rate_leaves_out_the_wait_before_the_first_end() -> None:
-    assert steady_rate([110, 100, 105]) == pytest.approx(0.2)
-    assert steady_rate([100]) is None
-    assert steady_rate([]) is None
+def test_the_steady_rate_leaves_out_the_wait_before_the_first_wave() -> None:
+    assert steady_rate([110, 100, 105], 1) == pytest.approx(0.2)
+    waves = [12, 12, 12, 12, 22, 22, 22, 22, 32, 32, 32, 32]
+    assert steady_rate(waves, 4) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("ends", [[], [100], [100, 100], [1, 2, 3, 4]])
+def test_a_single_wave_has_no_steady_rate(ends: list[float]) -> None:
+    assert steady_rate(ends, 4) is None
 
 
 def test_a_ratio_needs_both_numbers() -> None:

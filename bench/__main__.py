@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from bench.client import BenchError
 from bench.goals import verdicts
 from bench.plan import PROFILES
 from bench.plot import draw
@@ -49,7 +50,10 @@ def run(profile: str, quick: bool, only: tuple[str, ...], output: Path | None, s
     """Measure everything and write the results file."""
     if not quiet_enough(os.getloadavg()[0], os.cpu_count()):
         click.echo("The machine is busy: do not keep these numbers.", err=True)
-    record = run_all(PROFILES["quick" if quick else profile], state, only or NAMES, click.echo)
+    try:
+        record = run_all(PROFILES["quick" if quick else profile], state, only or NAMES, click.echo)
+    except BenchError as error:
+        raise click.ClickException(str(error)) from error
     file = output or results_file("quick" if quick else profile)
     write(file, record)
     click.echo(goals_table(verdicts(record["systems"])))
@@ -67,7 +71,10 @@ def run(profile: str, quick: bool, only: tuple[str, ...], output: Path | None, s
 @state_option
 def soak(minutes: int, rate: float | None, output: Path | None, state: Path) -> None:
     """Run jobs at a steady rate, and watch the memory of each part."""
-    record = run_soak(state, minutes, rate, click.echo)
+    try:
+        record = run_soak(state, minutes, rate, click.echo)
+    except BenchError as error:
+        raise click.ClickException(str(error)) from error
     file = output or results_file("soak")
     write(file, record)
     click.echo(f"{record['verdict']}. Written to {file}")

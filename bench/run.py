@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,6 +12,7 @@ import httpx
 import psutil
 
 from bench.client import BenchError, Client
+from bench.folder import data_folder
 from bench.goals import OURS, STOCK, TINYDB, TINYDB_FULL, TUNED
 from bench.listing import measure_lists
 from bench.measure import INPUTS, measure, pages, times
@@ -52,13 +52,15 @@ def run(profile: Profile, state: Path, names: Sequence[str], say: Callable[[str]
         state: Folder for the systems' data; removed before and after.
         names: Systems to measure.
         say: Called with a line for each step.
+
+    Raises:
+        BenchError: The folder has something else in it.
     """
-    shutil.rmtree(state, ignore_errors=True)
     found: dict[str, list[Values]] = {}
     errors: list[str] = []
     record = about(profile)
     chosen = [system for system in SYSTEMS if system.name in names]
-    try:
+    with data_folder(state):
         for repeat in range(1, profile.repeats + 1):
             for system in chosen:
                 say(f"{repeat}/{profile.repeats}  {system.title}")
@@ -68,8 +70,6 @@ def run(profile: Profile, state: Path, names: Sequence[str], say: Callable[[str]
             say("job lists")
             lists = attempt(SYSTEMS[0], state / "lists", profile, errors, measure_lists)
             found.setdefault(OURS, []).append(lists.get(OURS, {}))
-    finally:
-        shutil.rmtree(state, ignore_errors=True)
     record["systems"] = {name: medians(values) for name, values in found.items()}
     record["repeats"] = found
     record["errors"] = errors

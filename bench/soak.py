@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from bench.client import BenchError, Client
+from bench.folder import data_folder
 from bench.measure import INPUTS, burst
 from bench.plan import FULL, Counts
 from bench.run import SYSTEMS, about
@@ -36,7 +37,7 @@ def soak(
     """
     record = about(FULL) | {"profile": "soak"}
     system = SYSTEMS[0]
-    with system.start(state) as running:
+    with data_folder(state), system.start(state / "soak") as running:
         if rate is None:
             found = burst(running, system.job, CALIBRATION, CLIENTS)["burst_per_s"]
             rate = (found or 1.0) / 2

@@ -1,6 +1,6 @@
 """Ours and Prefect's stock worker: one server, one store, the same deployments."""
 
-import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -65,8 +65,6 @@ def layout_in(state: Path) -> Layout:
 
 def free_ports() -> tuple[int, int]:
     """Two TCP ports of 127.0.0.1 that nothing uses now."""
-    import socket
-
     with socket.socket() as first, socket.socket() as second:
         first.bind(("127.0.0.1", 0))
         second.bind(("127.0.0.1", 0))
@@ -147,8 +145,3 @@ def _set_command(running: Running, command: str | None) -> None:
     template = running.prefect("GET", path).json()["base_job_template"]
     template["variables"]["properties"]["command"]["default"] = command
     running.prefect("PATCH", path, {"base_job_template": template})
-
-
-def load_average() -> tuple[float, float, float]:
-    """The machine's load averages of 1, 5 and 15 minutes."""
-    return os.getloadavg()

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from bench import __main__ as command
 from bench.client import BenchError
+from bench.folder import data_folder
 from bench.plan import SMOKE
 from bench.run import SYSTEMS, attempt, run
 from bench.running import Running
@@ -37,6 +38,24 @@ def test_a_record_tells_machine_versions_and_load(tmp_path: Path) -> None:
     assert record["systems"] == {}
     assert json.loads(json.dumps(record))["profile"] == "smoke"
     assert not (tmp_path / "state").exists()
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("data")
+    for verb in (["run", "--only", "tinydb", "--profile", "smoke"], ["soak"]):
+        result = CliRunner().invoke(command.main, [*verb, "--state", str(tmp_path)])
+        assert result.exit_code == 1
+        assert "is not empty" in result.output
+    assert (tmp_path / "precious").read_text() == "data"
+
+
+def test_what_an_interrupted_run_left_is_removed(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with data_folder(state):
+        (state / "old").touch()
+        with data_folder(state):
+            assert not (state / "old").exists()
+    assert not state.exists()
 
 
 def test_a_process_that_ends_too_early_is_told_with_its_log(tmp_path: Path) -> None:

@@ -58,8 +58,8 @@ def run(profile: str, quick: bool, only: tuple[str, ...], output: Path | None, s
     write(file, record)
     click.echo(goals_table(verdicts(record["systems"])))
     click.echo(numbers_table(record["systems"]))
-    for error in record["errors"]:
-        click.echo(f"Not measured: {error}", err=True)
+    for problem in record["errors"]:
+        click.echo(f"Not measured: {problem}", err=True)
     click.echo(f"Written to {file}; scripts/bench report {file} makes docs/performance.md of it.")
     sys.exit(1 if record["errors"] else 0)
 

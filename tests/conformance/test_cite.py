@@ -30,6 +30,7 @@ def test_it_passes_without_the_monitor_link(stack: RunningStack, tmp_path: Path)
 
 def test_only_its_own_fault_fails_with_the_link(stack: RunningStack) -> None:
     found = cite(stack.url)
-    failed = [line for line in found.stdout.splitlines() if " failed " in line]
-    assert [line.split()[0] for line in failed[:-1]] == ["Jobs.testJobResultsSync"], found.stdout
+    *tests, _ = (line.split() for line in found.stdout.splitlines())
+    failed = [name for name, word, *_ in tests if word == "failed"]
+    assert failed == ["Jobs.testJobResultsSync"], found.stdout
     assert found.returncode == 1

@@ -1,11 +1,16 @@
 """Requirements class *Core*: what an execute request may hold."""
 
 import base64
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from support.http import assert_problem
+from support.receiver import ADDRESS
 from support.requirements import requirement
 from support.server import Server
 
@@ -49,6 +54,44 @@ def test_a_reference_to_an_unwanted_place_is_refused(server: Server) -> None:
     reply = server.execute("echo", {"echo": "x", "integers": link})
     assert reply.status_code == 400
     assert_problem(reply, 400, detail="integers")
+
+
+@pytest.fixture
+def number_elsewhere() -> Iterator[str]:
+    """Address of the number 4.5 on another server."""
+    if os.environ.get("STACK_URL"):
+        pytest.skip("that server does not fetch from this machine")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", "3")
+            self.end_headers()
+            self.wfile.write(b"4.5")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer((ADDRESS, 0), Handler) as made:
+        thread = threading.Thread(target=made.serve_forever)
+        thread.start()
+        yield f"http://{ADDRESS}:{made.server_port}/number.json"
+        made.shutdown()
+        thread.join()
+
+
+@requirement("/req/core/process-execute-inputs", "/req/core/process-execute-input-validation")
+def test_references_are_resolved_then_validated(server: Server, number_elsewhere: str) -> None:
+    for link in (
+        {"href": number_elsewhere},
+        {"href": number_elsewhere, "type": "application/json"},
+        {"href": number_elsewhere, "format": {"mediaType": "application/json"}},
+    ):
+        inputs = {"echo": "x", "number": link}
+        reply = server.execute("echo", inputs, outputs={"number": {}})
+        assert (reply.status_code, reply.text) == (200, "4.5")
+    refused(server, {"echo": "x", "boolean": {"href": number_elsewhere}}, "'boolean'")
 
 
 @requirement("/req/core/process-execute-input-array")

@@ -37,7 +37,9 @@ def linked(view: Callable[..., Any], root: str) -> Callable[..., Any]:
     @wraps(view)
     def landing_page(*args: Any, **kwargs: Any) -> Any:
         reply = view(*args, **kwargs)
-        if isinstance(reply, Response) and reply.mimetype == "application/json":
+        # pygeoapi puts a plain dict in the place of Werkzeug's headers: names as they are written.
+        kind = reply.headers.get("Content-Type", "") if isinstance(reply, Response) else ""
+        if kind.startswith("application/json") and "Content-Encoding" not in reply.headers:
             document = json.loads(reply.get_data())
             if isinstance(document.get("links"), list):
                 document["links"].append(link)

@@ -16,8 +16,13 @@ LINK = {
 
 
 def shown(body: str, media_type: str) -> str:
-    view = linked(lambda: Response(body, content_type=media_type), "https://example.org")
-    reply = view()
+    def pygeoapis() -> Response:
+        reply = Response(body)
+        headers = {"Content-Type": media_type, "Content-Length": str(len(body.encode()))}
+        reply.headers = headers  # type: ignore[assignment]  # as pygeoapi does
+        return reply
+
+    reply = linked(pygeoapis, "https://example.org")()
     text: str = reply.get_data(as_text=True)
     assert reply.headers["Content-Length"] == str(len(text.encode()))
     return text

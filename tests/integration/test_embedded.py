@@ -226,7 +226,7 @@ def test_a_stack_beside_another_dies_with_its_worker_and_keeps_its_data(
 
     assert supervisor.ends() == 1
     assert "worker ended with signal SIGKILL" in supervisor.said()
-    assert "submitting flow run" in supervisor.said()  # the end of the worker's log
+    assert f"pygeoapi_job_{job_id}: claimed" in supervisor.said()  # the end of the worker's log
     assert marked(str(state)) == []  # not even the job, which has a session of its own
     beside.close()
 

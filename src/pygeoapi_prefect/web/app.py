@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pygeoapi.config import get_config
 from pygeoapi.util import get_api_rules
 
 from pygeoapi_prefect.engine import client
-from pygeoapi_prefect.errors import ConfigurationError
+from pygeoapi_prefect.errors import ConfigurationError, UnsupportedMediaType
 from pygeoapi_prefect.jobs import local
 from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.jobs.callbacks import Callbacks
@@ -68,10 +69,24 @@ def _replace_views(app: Flask, manager: PrefectManager, pages: Pages) -> str:
     app.view_functions.update(ours)
     landing_page = app.view_functions[LANDING_PAGE]
     app.view_functions[LANDING_PAGE] = conformance.linked(landing_page, manager.settings.public_url)
+    items = app.view_functions["pygeoapi.collection_items"]
+    app.view_functions["pygeoapi.collection_items"] = _answering(items)
     prefix: str = get_api_rules(get_config()).get_url_prefix("flask")
     app.add_url_rule(f"{prefix}/jobs/<job_id>/results/<output_id>", "output", views.output)
     app.add_url_rule(f"{prefix}/assets/<path:name>", "assets", asset)
     return prefix
+
+
+def _answering(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The view of items of pygeoapi, which answers nothing to a body without a media type."""
+
+    def answer(**path: Any) -> Any:
+        response = view(**path)
+        if response is None:
+            raise UnsupportedMediaType("The header Content-Type is missing")
+        return response
+
+    return answer
 
 
 def create_app() -> Flask:

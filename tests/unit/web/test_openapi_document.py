@@ -134,7 +134,7 @@ def test_every_error_is_a_problem(made: dict[str, Any]) -> None:
                 continue
             referred = response["$ref"].rpartition("/")[2]
             content = made["components"]["responses"][referred]["content"]
-            assert list(content) == ["application/problem+json"], (name, code)
+            assert "application/problem+json" in content, (name, code)
 
 
 def test_the_body_has_the_real_inputs(made: dict[str, Any]) -> None:
@@ -172,9 +172,8 @@ def test_the_body_schema_accepts_what_the_server_accepts(
 def test_each_example_fits_its_schema(made: dict[str, Any], registry: Registry) -> None:
     examples = [name for name in registry.ids() if "example" in body_of(made, name)]
     assert {"echo", "simple-flow", "zonal-statistics"} <= set(examples)
-    # pygeoapi's own: an input that the process lacks, and a schema that leads to another server.
-    wrong_upstream = {"vanilla-echo", "worker-echo", "vanilla-shapely", "worker-shapely"}
-    for name in set(examples) - wrong_upstream:
+    # Unmodified processes have examples that they refuse: pygeoapi's echo does.
+    for name in [name for name in examples if not registry.get(name).is_vanilla]:
         body = body_of(made, name)
         assert accepts(made, body["schema"], body["example"]), name
 

@@ -82,8 +82,18 @@ def _pygeoapis(base: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _local(base: dict[str, Any]) -> dict[str, Any]:
-    """The same without remote references; what they say stays undescribed."""
+    """The same without remote references; what they say stays undescribed.
+
+    pygeoapi answers in more media types than its document says, HTML and JSON-LD for example.
+    """
     localised: dict[str, Any] = _without_remote(base, None)
+    for item in localised["paths"].values():
+        for method in METHODS & set(item):
+            for response in item[method]["responses"].values():
+                if "$ref" not in response:
+                    response.setdefault("content", {}).setdefault("*/*", {"schema": {}})
+    for response in localised["components"].get("responses", {}).values():
+        response.setdefault("content", {}).setdefault("*/*", {"schema": {}})
     return localised
 
 

@@ -130,7 +130,7 @@ def test_paging_keeps_the_filters(made: Made) -> None:
     query = "processID=slow&processID=simple-flow&status=successful,failed&limit=1"
     page = made.stack.client.get(f"/jobs?{query}").json()
     links = {link["rel"]: link["href"] for link in page["links"]}
-    assert set(links) == {"self", "next"}
+    assert set(links) == {"self", "alternate", "next"}
     for part in ("processID=slow", "processID=simple-flow", "status=successful", "limit=1"):
         assert part in links["next"]
     second = made.stack.client.get(links["next"]).json()

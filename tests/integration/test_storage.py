@@ -309,9 +309,10 @@ def test_an_outage_of_prefect_is_not_a_missing_block() -> None:
         storage.open_store("local-file-system/any")
 
 
-def test_saving_makes_no_folder(tmp_path: Path) -> None:
+def test_saving_makes_the_folder(tmp_path: Path) -> None:
+    """A folder that is missing later is an outage, so it has to be there from the beginning."""
     block = name()
     storage.save_local_block(block, str(tmp_path / "new"))
-    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "new").is_dir()
     storage.open_store(f"local-file-system/{block}").write("a/x", b"")
     assert (tmp_path / "new/a/x").is_file()

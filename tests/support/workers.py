@@ -203,6 +203,8 @@ class Worker:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # Prefect stops at SIGINT, which whoever runs the tests may have made us ignore.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
 
     def wait_until_ready(self) -> Self:

@@ -86,8 +86,11 @@ async def hand_back(api: Api, run_id: str, reason: str) -> str:
 
 
 async def cancelled(api: Api, run: Json) -> str:
-    """Confirm the cancellation of a run whose process is gone."""
-    if run["state_type"] in FINAL:
+    """Confirm the cancellation of a run whose process is gone.
+
+    A process that is ended while it still starts may have reported that as a crash.
+    """
+    if run["state_type"] in FINAL and run["state_type"] != "CRASHED":
         return str(run["state_name"])
     try:
         await api.set_state(run["id"], "CANCELLED", "The run was cancelled", force=True)

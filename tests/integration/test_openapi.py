@@ -23,7 +23,6 @@ CHECKS = (
     "response_schema_conformance",
 )
 FUZZ_SECONDS = 900
-EXECUTED = "hello-world|vanilla-value|vanilla-several"  # at once, in the web process
 
 
 def rels(document: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
@@ -95,12 +94,15 @@ def test_features_without_a_media_type_are_the_clients_fault(stack: RunningStack
 @pytest.mark.slow
 @pytest.mark.timeout(FUZZ_SECONDS + 60)
 def test_generated_requests_get_documented_answers(stack: RunningStack, tmp_path: Path) -> None:
-    """No 5xx and no answer outside its schema (schemathesis); the number of examples is bounded."""
-    everything_else = "^(?!.*/execution$)"
+    """No 5xx and no answer outside its schema (schemathesis); the number of examples is bounded.
+
+    Of our resources, collections are pygeoapi's. Nothing is executed: what a process makes of odd
+    inputs is its own; a process that fails is a 500, and so are the results of its job.
+    """
     line = [
         *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{stack.url}/openapi"),
         *("--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"),
-        *("--include-path-regex", f"{everything_else}|/({EXECUTED})/execution$"),
+        *("--include-path-regex", "^/(?!collections)(?!.*/(execution|results))"),
         *("--max-examples", "5", "--seed", "1", "--continue-on-failure", "--no-color"),
         *("--suppress-health-check", "all", "--request-timeout", "60"),
     ]

@@ -112,6 +112,15 @@ def test_a_crash_of_a_run_that_is_to_be_cancelled_is_its_cancellation() -> None:
     assert server.states == [("CANCELLED", "The run was cancelled", True)]
 
 
+@pytest.mark.parametrize(
+    ("state", "name"), [("CRASHED", "Cancelled"), ("FAILED", "Failed"), ("COMPLETED", "Completed")]
+)
+def test_a_process_that_was_ended_while_it_started_has_not_crashed(state: str, name: str) -> None:
+    server = OneRun(state, state.title())
+    assert ended(ending.cancelled_by_id, server) == name
+    assert bool(server.states) is (state == "CRASHED")
+
+
 def test_the_time_limit_is_told_as_prefect_does() -> None:
     server = OneRun("RUNNING")
     assert ended(ending.timed_out, server, 2.0) == "TimedOut"

@@ -62,11 +62,7 @@ def post(href: str, content: bytes, headers: Mapping[str, str]) -> None:
     Raises:
         InvalidJobParameterError: It was not taken; names the URL and says why.
     """
-    timeout = httpx.Timeout(15, connect=5)
-    with (
-        _Deadline(POST_SECONDS) as deadline,
-        httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout) as client,
-    ):
+    with _Deadline(POST_SECONDS) as deadline, _client() as client:
         request = _pinned(href, "*/*", deadline)
         request["headers"].update(headers)
         try:
@@ -160,15 +156,17 @@ class _Deadline:
                     connection.shutdown(socket.SHUT_RDWR)
 
 
+def _client() -> httpx.Client:
+    """A client that goes only where it is told, once the address has been checked."""
+    timeout = httpx.Timeout(15, connect=5)
+    return httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout)
+
+
 @contextmanager
 def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Response, _Deadline]]:
     """The final answer to a GET and the time by which its body must have been read."""
     url = href
-    timeout = httpx.Timeout(15, connect=5)
-    with (
-        _Deadline(seconds) as deadline,
-        httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout) as client,
-    ):
+    with _Deadline(seconds) as deadline, _client() as client:
         for _ in range(MAX_REDIRECTS + 1):
             if deadline.is_over:
                 break

@@ -85,8 +85,9 @@ class JobFilter:
         if started is None or (run.is_final and finished is None):
             return False
         seconds = ((finished or now) - started).total_seconds()
-        least = self.min_duration if self.min_duration is not None else 0.0
-        return seconds >= least and (self.max_duration is None or seconds <= self.max_duration)
+        return seconds >= (self.min_duration or 0.0) and (
+            self.max_duration is None or seconds <= self.max_duration
+        )
 
 
 def parse(query: Mapping[str, Sequence[str]]) -> JobFilter:

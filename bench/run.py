@@ -15,7 +15,7 @@ from bench.client import BenchError, Client
 from bench.folder import data_folder
 from bench.goals import OURS, STOCK, TINYDB, TINYDB_FULL, TUNED
 from bench.listing import measure_lists
-from bench.measure import INPUTS, measure, pages, times
+from bench.measure import INPUTS, jobs, measure, pages, times
 from bench.numbers import Values, medians
 from bench.peers import fill_store, prefect_091, tinydb
 from bench.plan import Profile
@@ -99,9 +99,11 @@ def one(system: System, state: Path, profile: Profile) -> dict[str, Values]:
         if system.name == TINYDB:
             fill_store(running, profile.stored)
             with Client(running.layout.local_url) as client:
-                values[TINYDB_FULL] = times(
-                    "vanilla", lambda: client.sync("hello-world", INPUTS), profile.vanilla
-                ) | pages(client, profile.stored, profile.pages)
+                values[TINYDB_FULL] = (
+                    times("vanilla", lambda: client.sync("hello-world", INPUTS), profile.vanilla)
+                    | jobs(client, system.job, profile.fast.submit)
+                    | pages(client, profile.stored, profile.pages)
+                )
     return values
 
 

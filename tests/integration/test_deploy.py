@@ -351,7 +351,8 @@ def test_pool_and_queue_are_made_once() -> None:
         queues = client.read_work_queues(work_pool_name=pool)
         client.delete_work_pool(pool)
     assert made.type == "process"
-    assert "command" in made.base_job_template["variables"]["properties"]
+    assert made.base_job_template["job_configuration"]["env"] == "{{ env }}"
+    assert made.base_job_template["variables"]["properties"] == {}
     assert {queue.name for queue in queues} == {"default", "fast", "slow"}
 
 

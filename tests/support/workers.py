@@ -48,7 +48,7 @@ class Pool:
         name = f"trial-{uuid.uuid4().hex[:8]}"
         created = api.post("/work_pools/", json={"name": name, "type": "process"})
         created.raise_for_status()
-        # The template of the stock worker, as deploy-process gives it to its pool.
+        # A template with a schema, as a pool has that was made by hand.
         from prefect.workers.process import ProcessWorker
 
         template = ProcessWorker.get_default_base_job_template()

@@ -352,7 +352,9 @@ def test_pool_and_queue_are_made_once() -> None:
         client.delete_work_pool(pool)
     assert made.type == "process"
     assert made.base_job_template["job_configuration"]["env"] == "{{ env }}"
-    assert made.base_job_template["variables"]["properties"] == {}
+    assert made.base_job_template["variables"]["properties"]["env"] == {
+        "title": "Environment Variables"
+    }
     assert {queue.name for queue in queues} == {"default", "fast", "slow"}
 
 

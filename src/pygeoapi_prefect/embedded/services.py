@@ -28,6 +28,7 @@ def environment(layout: Layout) -> dict[str, str]:
         "PREFECT_API_URL": layout.prefect_api_url,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # each job would ask this server in vain
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -127,6 +127,23 @@ def test_removing_a_finished_job_removes_all_of_it(stack: RunningStack) -> None:
     assert_problem(stack.client.delete(f"/jobs/{job_id}"), 404, "no-such-job")
 
 
+def test_a_process_is_repeated_as_its_configuration_says(stack: RunningStack) -> None:
+    """``retries: 2``: the message tells the attempt, and the job ends as the last one did."""
+    job_id = stack.submit("flaky", {"seconds": 1})
+    seen = wait_for(
+        lambda: job if "attempt" in (job := stack.job(job_id)).get("message", "") else None,
+        30,
+        "a second attempt",
+    )
+    assert seen is not None
+    assert "attempt 2 of 3" in seen["message"]
+    assert stack.wait_until(job_id, *TERMINAL)["status"] == "successful"
+    assert stack.client.get(f"/jobs/{job_id}/results").text == "attempt 2"
+    hopeless = stack.submit("flaky", {"seconds": 9})
+    assert "attempt 3 of 3" in stack.wait_until(hopeless, *TERMINAL)["message"]
+    assert stack.job(hopeless)["status"] == "failed"
+
+
 def test_the_list_is_paged_newest_first(stack: RunningStack) -> None:
     job_ids = [job_of(execute(stack, "vanilla-value", {})) for _ in range(3)]
     first = stack.client.get("/jobs", params={"limit": 2}).json()

@@ -140,6 +140,25 @@ def test_a_crash_is_reported(worker: Worker, pool: Pool, action: str, said: str)
     assert run["state_type"] == "CRASHED"
     assert said in run["state"]["message"]
     assert len(pool.notes(run["id"])) == 1
+    told = wait_for(
+        lambda: [line for line in worker.text().splitlines() if f"{run['name']}: Crashed" in line],
+        10,
+        "a line at the end",
+    )
+    assert "WARNING" in told[0]
+    assert said in told[0]
+
+
+def test_what_a_job_leaves_running_ends_with_it(worker: Worker, pool: Pool) -> None:
+    neighbour = pool.submit("sleep")
+    theirs = pool.wait_for_note(neighbour)["helper"]
+    run = pool.wait(pool.submit("leave_behind"))
+    assert run["state_type"] == "COMPLETED"
+    helper = pool.notes(run["id"])[0]["helper"]
+    wait_for(lambda: not is_alive(helper), 10, "the helper ends")
+    assert is_alive(theirs)
+    pool.cancel(neighbour)
+    assert pool.wait(neighbour)["state_type"] == "CANCELLED"
 
 
 def test_the_memory_limit(worker: Worker, pool: Pool) -> None:
@@ -221,7 +240,7 @@ def test_the_stock_worker_runs_the_same_deployments(stack: RunningStack, tmp_pat
 # -- Cancellation --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("action", ["sleep", "spin", "stubborn"])
+@pytest.mark.parametrize("action", ["sleep", "escape", "spin", "stubborn"])
 def test_a_running_job_is_cancelled(worker: Worker, pool: Pool, action: str) -> None:
     run_id = pool.submit(action)
     facts = pool.wait_for_note(run_id)

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from prefect import flow
+from prefect.runtime import flow_run
 from pygeoapi.models import processes as schemas
 from pygeoapi.process import exceptions
 from pygeoapi.process.base import ProcessorExecuteError
@@ -160,6 +161,33 @@ class CarelessProcessor(BasePrefectProcessor):
 class CarelessSyncProcessor(BasePrefectProcessor):
     process_flow = careless
     process_description = description("careless-here")
+
+
+@flow(persist_result=True)
+def flaky(
+    job_id: str,
+    result_storage_block: str | None,
+    process_description: schemas.ProcessDescription,
+    execution_request: schemas.ExecuteRequest,
+) -> schemas.JobStatusInfoInternal:
+    """Fail as often as is wanted, take a while in the next attempt, and say which it was."""
+    attempt = flow_run.run_count
+    if attempt <= input_value(execution_request, "seconds", 0):
+        raise OSError("not yet")
+    time.sleep(2 if attempt > 1 else 0)
+    output = write_output(
+        result_storage(result_storage_block),
+        job_id,
+        "result.txt",
+        f"attempt {attempt}".encode(),
+        "text/plain",
+    )
+    return done(job_id, process_description.id, result=output)
+
+
+class FlakyProcessor(BasePrefectProcessor):
+    process_flow = flaky
+    process_description = description("flaky")
 
 
 @flow(name="many-outputs", persist_result=True)

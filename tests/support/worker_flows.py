@@ -35,6 +35,18 @@ def sleep(folder: str, job_id: str) -> None:
     time.sleep(600)
 
 
+def escape(folder: str, job_id: str) -> None:
+    helper = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    note(folder, job_id, helper=helper.pid)
+    time.sleep(600)
+
+
+def leave_behind(folder: str, job_id: str) -> None:
+    script = "setsid sleep 600 >/dev/null & echo $!"  # its parent, the shell, ends at once
+    shell = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, check=True, text=True)
+    note(folder, job_id, helper=int(shell.stdout))
+
+
 def spin(folder: str, job_id: str) -> None:
     note(folder, job_id)
     while True:
@@ -116,7 +128,20 @@ def kill(folder: str, job_id: str) -> None:
 
 
 ACTIONS = (
-    *(sleep, spin, stubborn, sleep_at_first, fail_at_first, span, nap, greedy, look, ok),
+    *(
+        sleep,
+        escape,
+        leave_behind,
+        spin,
+        stubborn,
+        sleep_at_first,
+        fail_at_first,
+        span,
+        nap,
+        greedy,
+        look,
+        ok,
+    ),
     *(segv, leave, vanish, kill),
 )
 

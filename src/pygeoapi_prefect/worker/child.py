@@ -41,7 +41,7 @@ from prefect.states import Failed
 
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
-from pygeoapi_prefect.worker import download, lean, wire
+from pygeoapi_prefect.worker import download, lean, orphans, wire
 from pygeoapi_prefect.worker.wire import Job
 
 EXIT_ERROR = 1
@@ -134,6 +134,7 @@ def separate(parent: int) -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(EXIT_ERROR)
+    orphans.adopt()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

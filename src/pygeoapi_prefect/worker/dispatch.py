@@ -1,6 +1,7 @@
 """Claims runs, starts a process for each, and sees to their ends."""
 
 import asyncio
+import logging
 import shutil
 import time
 from collections import deque
@@ -214,12 +215,15 @@ class Dispatcher:
         name = str(active.run["name"])
         LOGGER.info("%s: claimed (run %s)", name, active.id)
         scratch = self._folder / "runs" / active.id
-        ended = None
+        ended, level, why = None, logging.INFO, ""
         try:
             plan = await self._plans.get(active.run)
             child = self._forks.run(self._job(active.run, state_id, claimed, plan, scratch))
             ended = await self._watch(active, child, plan.configuration.timeout_seconds)
             state = await self._settle(active, ended, scratch, plan.configuration)
+            if state == "Crashed" and active.reason is None:
+                limit = plan.configuration.memory_limit_mb
+                level, why = logging.WARNING, f": {ending.describe(ended, limit)}"
         except Exception as error:
             LOGGER.exception("%s: could not be run", name)
             message = f"The run could not be started: {type(error).__name__}: {error}"
@@ -227,7 +231,8 @@ class Dispatcher:
         finally:
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
         used = f"; {ended.cpu:.2f} s of processor, {ended.memory_mb} MiB" if ended else ""
-        LOGGER.info("%s: %s after %.2f s%s", name, state, time.monotonic() - claimed, used)
+        took = time.monotonic() - claimed
+        LOGGER.log(level, "%s: %s after %.2f s%s%s", name, state, took, used, why)
 
     def _job(self, run: Json, state_id: str, claimed: float, plan: Plan, scratch: Path) -> wire.Job:
         configuration = plan.configuration

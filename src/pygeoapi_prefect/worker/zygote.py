@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from pygeoapi_prefect.worker import wire
+from pygeoapi_prefect.worker import orphans, wire
 
 # "cancel" and "hand-back" tell the child first what the following SIGTERM means.
 MEANING: dict[wire.Signal, signal.Signals] = {
@@ -111,6 +111,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Fork until the worker is gone."""
+        orphans.adopt()
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # the wake-up is what counts
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -131,9 +132,13 @@ class Zygote:
                     self._handle(message)
 
     def abandon(self) -> None:
-        """End all jobs, and remove their folders."""
-        for pid, job in self._jobs.items():
+        """End all jobs and what they have started, and remove their folders."""
+        for pid in self._jobs:
             self._kill(pid, signal.SIGKILL)
+        while orphans.end(()):
+            with suppress(ChildProcessError):
+                os.wait()
+        for job in self._jobs.values():
             shutil.rmtree(job.scratch, ignore_errors=True)
 
     def _receive(self) -> bytes:
@@ -201,6 +206,7 @@ class Zygote:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(ended.si_pid, signal.SIGKILL)
             pid, status, usage = os.wait4(ended.si_pid, 0)
+            orphans.end(self._jobs)
             job = self._jobs.pop(pid, None)
             if job is not None:
                 self._say(

@@ -3,6 +3,7 @@
 import struct
 import time
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 from pygeoapi.process.base import (
@@ -16,7 +17,14 @@ from pygeoapi.process.base import (
     UnknownProcessError,
 )
 
-STRING = {"schema": {"type": "string"}, "minOccurs": 0}
+ANYTHING: dict[str, Any] = {"result": {}}
+SEVERAL: dict[str, Any] = {
+    "job": {"type": "string"},
+    "wanted": {"type": "array", "items": {"type": "string"}},
+}
+PICTURE = {
+    "picture": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
+}
 VALUES: dict[str, tuple[str | None, Any]] = {
     "text": ("text/plain", "Hello"),
     "bytes": ("image/png", b"\x89PNG\r\n"),
@@ -48,7 +56,9 @@ ERRORS: dict[str, Exception] = {
 }
 
 
-def metadata(*outputs: str) -> dict[str, Any]:
+def metadata(outputs: dict[str, Any], kinds: Iterable[str] = ()) -> dict[str, Any]:
+    kind = {"type": "string", "enum": [*kinds]} if kinds else {"type": "string"}
+    inputs = {"kind": kind, "name": {"type": "string"}, "seconds": {"type": "number"}}
     return {
         "version": "1.0.0",
         "title": {"en": "A kind of process", "fr": "Une sorte de processus"},
@@ -56,33 +66,27 @@ def metadata(*outputs: str) -> dict[str, Any]:
         "jobControlOptions": ["sync-execute", "async-execute"],
         "keywords": [],
         "links": [],
-        "inputs": {
-            "kind": STRING,
-            "name": STRING,
-            "seconds": {"schema": {"type": "number"}, "minOccurs": 0},
-        },
-        "outputs": {name: {"schema": {"type": "string"}} for name in outputs},
+        "inputs": {name: {"schema": schema, "minOccurs": 0} for name, schema in inputs.items()},
+        "outputs": {name: {"schema": schema} for name, schema in outputs.items()},
     }
-
-
-SHARED = metadata("result")
 
 
 class ValueProcessor(BaseProcessor):  # type: ignore[misc]
     """Returns one value of the kind that is asked for."""
 
     def __init__(self, processor_def: dict[str, Any]) -> None:
-        super().__init__(processor_def, SHARED)
+        super().__init__(processor_def, metadata(ANYTHING, VALUES))
 
     def execute(self, data: dict[str, Any]) -> tuple[str | None, Any]:
-        return VALUES[data.get("kind", "text")]
+        kind = data.get("kind", "text")
+        return VALUES[kind["value"] if isinstance(kind, dict) else kind]  # maybe a qualified value
 
 
 class SeveralProcessor(BaseProcessor):  # type: ignore[misc]
     """Takes the requested outputs and its job id; returns several outputs."""
 
     def __init__(self, processor_def: dict[str, Any]) -> None:
-        super().__init__(processor_def, metadata("job", "wanted"))
+        super().__init__(processor_def, metadata(SEVERAL))
         self.supports_outputs = True
         self.job_id = ""
 
@@ -97,7 +101,7 @@ class NameProcessor(BaseProcessor):  # type: ignore[misc]
     """Keeps its input on itself for a while, as careless processes do."""
 
     def __init__(self, processor_def: dict[str, Any]) -> None:
-        super().__init__(processor_def, SHARED)
+        super().__init__(processor_def, metadata(ANYTHING))
         self.resource = str(processor_def.get("resource"))
         self.seen = ""
 
@@ -111,7 +115,7 @@ class RaisingProcessor(BaseProcessor):  # type: ignore[misc]
     """Raises the error that is asked for."""
 
     def __init__(self, processor_def: dict[str, Any]) -> None:
-        super().__init__(processor_def, SHARED)
+        super().__init__(processor_def, metadata(ANYTHING, ERRORS))
 
     def execute(self, data: dict[str, Any]) -> tuple[str, Any]:
         raise ERRORS[data["kind"]]
@@ -121,7 +125,7 @@ class PictureProcessor(BaseProcessor):  # type: ignore[misc]
     """Gives a small picture."""
 
     def __init__(self, processor_def: dict[str, Any]) -> None:
-        super().__init__(processor_def, metadata("picture"))
+        super().__init__(processor_def, metadata(PICTURE))
 
     def execute(self, data: dict[str, Any], outputs: Any = None) -> tuple[str, bytes]:
         return "image/png", png(64, 48)

@@ -17,6 +17,8 @@ Check = Callable[[str, Mapping[str, Any]], None]
 
 QUALIFIERS = frozenset({"value", "format", "mediaType", "encoding", "schema"})
 LINK_MEMBERS = frozenset({"href", "type", "rel", "title", "hreflang", "format", "schema"})
+TOLD = ("type", "format", "enum", "minimum", "maximum", "items")
+CONTENT = ("contentMediaType", "contentEncoding")
 BINARY_FORMATS = frozenset({"byte", "binary"})
 
 
@@ -79,8 +81,33 @@ def _value(name: str, value: Any, schema: Mapping[str, Any], fetch: Fetch, check
         value = fetch(name, value)
         _fit(name, value, schema)
         return value
-    _fit(name, value["value"] if is_qualified(value) else value, schema)
+    if is_qualified(value):
+        _check_media_type(name, value, schema)
+        _fit(name, value["value"], schema)
+    else:
+        _fit(name, value, schema)
     return value
+
+
+def _check_media_type(name: str, qualified: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Where each alternative is for a media type, a value of another one is refused."""
+    declared, parts = _media_type(qualified), schema.get("oneOf") or schema.get("anyOf") or [schema]
+    expected = [part.get("contentMediaType") for part in parts]
+    if declared and all(expected) and _essence(declared) not in map(_essence, expected):
+        raise InvalidJobParameterError(
+            f"input '{name}': media type '{declared}'; expected {' or '.join(expected)}"
+        )
+
+
+def _media_type(qualifier: Mapping[str, Any]) -> str:
+    """The media type that a qualified value or a link declares, flat or in its format; or ""."""
+    format_ = qualifier.get("format")
+    nested = format_.get("mediaType") if isinstance(format_, Mapping) else None
+    return str(qualifier.get("mediaType") or qualifier.get("type") or nested or "")
+
+
+def _essence(media_type: object) -> str:
+    return str(media_type).partition(";")[0].strip().lower()
 
 
 def _fit(name: str, value: Any, schema: Mapping[str, Any]) -> None:
@@ -107,9 +134,7 @@ def is_qualified(value: object) -> bool:
 
 def _is_json(schema: Mapping[str, Any], link: Mapping[str, Any]) -> bool:
     """Whether the value behind a link is JSON that the schema can be held against."""
-    qualifier = link.get("format")
-    format_ = qualifier if isinstance(qualifier, Mapping) else {}
-    declared = str(link.get("type") or format_.get("mediaType") or "")
+    declared = _media_type(link)
     if declared and "json" not in declared.lower():
         return False
     media_types = [str(part.get("contentMediaType", "")) for part in _alternatives(schema)]
@@ -157,11 +182,7 @@ def _expected(description: Mapping[str, Any]) -> str:
     schema = description.get("schema") or {}
     if _is_bbox(schema):
         return 'a bounding box {"bbox": [4 or 6 numbers]}'
-    told = {
-        key: schema[key]
-        for key in ("type", "format", "enum", "minimum", "maximum", "contentMediaType", "items")
-        if key in schema
-    }
+    told = {key: schema[key] for key in (*TOLD, *CONTENT) if key in schema}
     if not told and schema.get("oneOf"):
         return f"one of {short(schema['oneOf'])}"
     return short(told) if told else "any value"

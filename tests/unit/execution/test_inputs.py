@@ -204,3 +204,48 @@ def test_messages_are_short() -> None:
     message = problem("x" * 10_000, {"type": "integer"})
     assert message is not None
     assert len(message) < 200
+
+
+PNG = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
+TIFF = {**PNG, "contentMediaType": "image/tiff"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (PNG, "iVBORw=="),
+        (PNG, "iVBO\r\nRw==\r\n"),
+        (PNG, {"value": "iVBORw==", "mediaType": "image/png", "encoding": "base64"}),
+        (PNG, {"value": "iVBORw==", "format": {"mediaType": "image/PNG; a=b"}}),
+        ({"type": "string", "format": "byte"}, "iVBORw=="),
+        ({"oneOf": [PNG, TIFF]}, "iVBORw=="),
+        ({"oneOf": [PNG, TIFF]}, {"value": "iVBORw==", "mediaType": "image/tiff"}),
+        ({"oneOf": [PNG, {"type": "object"}]}, {"value": {"a": 1}, "mediaType": "any/thing"}),
+    ],
+)
+def test_binary_values_are_base64(schema: dict[str, Any], value: Any) -> None:
+    assert validate({"x": value}, x=schema) == {"x": value}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "told"),
+    [
+        (PNG, "not base64!", "contentEncoding.*expected .*image/png.*base64"),
+        (PNG, "iVBORw", "base64"),
+        (PNG, {"value": "é"}, "base64"),
+        (PNG, 5, "string"),
+        ({"type": "string", "format": "byte"}, "?", "byte"),
+        (PNG, {"value": "iVBORw==", "mediaType": "image/gif"}, "image/gif.*expected image/png"),
+        ({"oneOf": [PNG, TIFF]}, "?", "contentEncoding|one of"),
+        (
+            {"oneOf": [PNG, TIFF]},
+            {"value": "iVBORw==", "format": {"mediaType": "image/gif"}},
+            "expected image/png or image/tiff",
+        ),
+    ],
+)
+def test_what_is_not_base64_or_of_another_media_type_is_refused(
+    schema: dict[str, Any], value: Any, told: str
+) -> None:
+    with pytest.raises(InvalidJobParameterError, match=rf"input 'x'.*(?:{told})"):
+        validate({"x": value}, x=schema)

@@ -184,3 +184,21 @@ def test_a_wrong_configuration_stops_the_start_with_one_clear_line(
     assert "process 'wrong'" in said[0]
     assert told in said[0]
     assert "Traceback" not in log.read_text()
+
+
+def test_probes_stay_at_the_root_when_all_else_has_a_prefix(
+    prefect_port: int, tmp_path: Path
+) -> None:
+    config = yaml.safe_load((REPOSITORY / "pygeoapi-config.yml").read_text())
+    config["server"]["api_rules"] = {"url_prefix": "v{api_major}", "api_version": "1.2.3"}
+    (tmp_path / "config.yml").write_text(yaml.safe_dump(config, width=1000))
+    own = environment(f"http://127.0.0.1:{prefect_port}/api")
+    with serving(own, tmp_path / "config.yml", tmp_path / "log", ready_path="/healthz") as client:
+        document = client.get("/v1/openapi").json()
+        root = str(client.base_url).rstrip("/")
+        assert document["servers"] == [{"url": f"{root}/v1"}]
+        assert client.get(f"{root}/v1/processes").status_code == 200
+        for path, status in (("/healthz", 200), ("/readyz", 503)):
+            (server,) = document["paths"][path]["servers"]
+            assert client.get(server["url"] + path).status_code == status
+            assert client.get(f"/v1{path}").status_code == 404

@@ -14,20 +14,27 @@ from pygeoapi_prefect.process.registry import Registry
 from pygeoapi_prefect.web.openapi import execution
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
+PROBES = ("/healthz", "/readyz")
 _REPLACED = ("/processes", "/jobs")
 
 
-def document(base: Mapping[str, Any], settings: Settings, registry: Registry) -> dict[str, Any]:
+def document(
+    base: Mapping[str, Any], settings: Settings, registry: Registry, prefix: str = ""
+) -> dict[str, Any]:
     """The OpenAPI 3.0 document of the server (conformance class oas30).
 
     Args:
         base: pygeoapi's own document, as ``pygeoapi.openapi.get_oas`` makes it.
         settings: Public URL, limits and security schemes.
         registry: The processes, each of which gets an execute operation.
+        prefix: Path prefix of all routes but the probes, which ends the public URL.
     """
     ours, theirs = copy.deepcopy(_processes()), _local(_pygeoapis(base))
     paths = {**theirs["paths"], **ours["paths"]}
     paths |= {execution.path(p.id): execution.path_item(p.description) for p in registry}
+    if prefix:
+        root = settings.public_url.removesuffix(prefix)
+        paths |= {path: {**paths[path], "servers": [{"url": root}]} for path in PROBES}
     components = {
         kind: {**theirs["components"].get(kind, {}), **ours["components"].get(kind, {})}
         for kind in {*theirs["components"], *ours["components"]}

@@ -48,7 +48,7 @@ def install(app: Flask, api: Any, settings: Settings, registry: Registry, prefix
         prefix: Path prefix of pygeoapi's routes.
     """
     base = json.loads(api.openapi) if isinstance(api.openapi, str) else api.openapi
-    api.openapi = document(base, settings, registry)
+    api.openapi = document(base, settings, registry, prefix)
     app.view_functions["pygeoapi.openapi"] = OpenApiView(api.openapi, settings.public_url)
     # The files of Swagger UI (Apache-2.0), from the package that carries them.
     folder = str(files("flask_swagger_ui").joinpath("dist"))

@@ -212,3 +212,9 @@ def test_health(stack: RunningStack) -> None:
     ready = stack.client.get("/readyz").json()
     assert ready["status"] == "ok"
     assert ready["dependencies"]["prefect"] == "ok"
+
+
+def test_pages_leave_no_warning_in_the_log(stack: RunningStack) -> None:
+    reply = stack.client.get("/processes", headers={"Accept": "text/html"})
+    assert reply.headers["Content-Type"].startswith("text/html")
+    assert "pygeoapi.l10n" not in stack.log("pygeoapi")

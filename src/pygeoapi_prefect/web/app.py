@@ -96,6 +96,8 @@ def create_app() -> Flask:
         ConfigurationError: The configuration cannot be used; says what is wrong.
     """
     app, api = _import_pygeoapi()
+    # It warns of every key of the configuration, "name" or "queue", that is no language.
+    logging.getLogger("pygeoapi.l10n").setLevel(logging.ERROR)
     manager: PrefectManager = api.manager
     pages = Pages(get_config(), manager.settings)
     prefix = _replace_views(app, manager, pages)

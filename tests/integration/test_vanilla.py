@@ -135,6 +135,16 @@ def test_a_pygeoapi_process_with_a_deployment_runs_on_the_worker(stack: RunningS
     assert run["work_queue_name"] == "pygeoapi"
 
 
+@pytest.mark.parametrize("process", ["hello-world", "worker-hello-world"])
+@pytest.mark.parametrize("media_type", ["", "a\r\nSet-Cookie: b", "\x84", {"value": "text/x"}])
+def test_what_is_no_media_type_becomes_no_header(
+    stack: RunningStack, process: str, media_type: Any
+) -> None:
+    reply = execute(stack, process, {"name": "Joe", "media_type": media_type})
+    assert (reply.status_code, reply.headers["Content-Type"]) == (200, "application/json")
+    assert "Set-Cookie" not in reply.headers
+
+
 def test_removing_a_job_that_ran_here_removes_its_outputs(stack: RunningStack) -> None:
     job_id = job_of(execute(stack, "vanilla-value", {}))
     folder = stack.state / "results" / job_id

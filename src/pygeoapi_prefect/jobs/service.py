@@ -18,6 +18,7 @@ from pygeoapi_prefect.jobs import records, status, submit
 from pygeoapi_prefect.jobs.filters import JobFilter
 from pygeoapi_prefect.jobs.local import LocalRunner
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
+from pygeoapi_prefect.models.status import usable_media_type
 from pygeoapi_prefect.process.registry import ASYNC, Registry
 from pygeoapi_prefect.results import delivery, links
 
@@ -296,7 +297,7 @@ class Jobs:
         signed = store.sign(inside, seconds) if seconds else None
         return delivery.Output(
             id=output_id,
-            media_type=media_type or "application/octet-stream",
+            media_type=usable_media_type(media_type) or "application/octet-stream",
             chunks=lambda start=0, length=None: store.chunks(inside, start, length),
             size=lambda: store.size(inside),
             href=signed or links.output_url(self._settings.public_url, job_id, output_id),

@@ -1,5 +1,6 @@
 """Status of jobs and lists of jobs and processes (``statusInfo.yaml``, ``jobList.yaml``)."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -9,6 +10,17 @@ from pygeoapi_prefect.models.base import Link, Model
 from pygeoapi_prefect.models.description import ProcessSummary
 from pygeoapi_prefect.models.enums import JobStatus, ProcessExecutionMode, ProcessResponseType
 from pygeoapi_prefect.models.execution import ExecutionOutput
+
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+( *;[ -~]*)?", re.ASCII)
+
+
+def usable_media_type(media_type: object) -> str | None:
+    """A media type as a header can carry it (RFC 9110, section 8.3.1); None for anything else.
+
+    A process may take it from an input, so it may be whatever a client likes.
+    """
+    is_one = isinstance(media_type, str) and _MEDIA_TYPE.fullmatch(media_type)
+    return str(media_type) if is_one else None
 
 
 class JobStatusInfoBase(Model):

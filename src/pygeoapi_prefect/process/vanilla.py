@@ -17,6 +17,7 @@ from pygeoapi_prefect.models.processes import (
     JobStatusInfoInternal,
     OutputExecutionResultInternal,
 )
+from pygeoapi_prefect.models.status import usable_media_type
 from pygeoapi_prefect.process.loading import load_processor
 
 SUFFIXES = {"application/json": "json", "application/geo+json": "geojson", "text/plain": "txt"}
@@ -65,8 +66,8 @@ def run(
     return outputs(media_type, value, list(described))
 
 
-def outputs(media_type: str | None, value: object, described: list[str]) -> list[Generated]:
-    """What a processor returned, by output.
+def outputs(media_type: object, value: object, described: list[str]) -> list[Generated]:
+    """What a processor returned, by output; what is no media type counts as none.
 
     A process with several outputs returns an object with their identifiers as keys; what a process
     with one output returns is that output, whatever it is.
@@ -75,7 +76,8 @@ def outputs(media_type: str | None, value: object, described: list[str]) -> list
         return []
     if len(described) > 1 and isinstance(value, dict) and value and set(value) <= set(described):
         return [_generated(key, None, part) for key, part in value.items() if part is not None]
-    return [_generated(described[0] if described else "result", media_type, value)]
+    output_id = described[0] if described else "result"
+    return [_generated(output_id, usable_media_type(media_type), value)]
 
 
 def _generated(output_id: str, media_type: str | None, value: object) -> Generated:

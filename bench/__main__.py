@@ -14,7 +14,7 @@ from bench.client import BenchError
 from bench.goals import verdicts
 from bench.plan import PROFILES
 from bench.plot import draw
-from bench.report import goals_table, numbers_table, page
+from bench.report import goals_table, memory_section, numbers_table, page
 from bench.run import SYSTEMS, quiet_enough
 from bench.run import run as run_all
 from bench.soak import soak as run_soak
@@ -84,11 +84,19 @@ def soak(minutes: int, rate: float | None, output: Path | None, state: Path) -> 
 
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def report(file: Path) -> None:
+@click.option(
+    "--soak",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Results file of a soak, for the section on memory.",
+)
+def report(file: Path, soak: Path | None) -> None:
     """Make docs/performance.md and its picture of a results file."""
     record = json.loads(file.read_text())
     (DOCS / PLOT).write_text(draw(record["systems"]))
-    (DOCS / "performance.md").write_text(page(record, file.name, PLOT))
+    text = page(record, file.name, PLOT)
+    if soak is not None:
+        text += memory_section(json.loads(soak.read_text()), soak.name)
+    (DOCS / "performance.md").write_text(text)
     click.echo(f"Wrote docs/performance.md and docs/{PLOT}")
 
 

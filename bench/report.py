@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.goals import Verdict, shown, verdicts
+from bench.soak import FIRST_MINUTE, growth
 
 TITLES = {
     "ours": "this stack",
@@ -110,6 +111,25 @@ def lists_table(systems: Mapping[str, Mapping[str, float | None]]) -> str:
                 count, tail = int(key.split("_")[1]), key.removesuffix("p50") + "p95"
                 rows.append([TITLES[name], f"{count:,}", shown(value), shown(systems[name][tail])])
     return table(["", "stored jobs", "p50 (ms)", "p95 (ms)"], rows)
+
+
+def memory_section(record: Mapping[str, Any], name: str) -> str:
+    """Memory of each part in a soak: early, at the end, and their ratio.
+
+    Args:
+        record: Content of the results file of a soak.
+        name: Its name.
+    """
+    samples = record["rss_mib"]
+    early, late, factors = samples[FIRST_MINUTE - 1], samples[-1], growth(samples)
+    rows = [[n, shown(early[n]), shown(late[n]), f"{factors[n]:.2f}"] for n in late]
+    head = ["", f"after {FIRST_MINUTE} min (MiB)", f"after {record['minutes']} min (MiB)", "ratio"]
+    return (
+        f"\n## Memory over {record['minutes']} minutes\n\n"
+        f"{record['jobs']} jobs at {record['rate_per_s']:.2f}/s, half of what a burst reached; "
+        f"{record['failed']} failed. Raw numbers: [{name}](../bench/results/{name}).\n"
+        "PostgreSQL's shared memory counts for each of its connections.\n\n" + table(head, rows)
+    )
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,7 +6,7 @@ import pytest
 from bench.goals import Verdict
 from bench.numbers import Values
 from bench.plot import bar_lengths, draw
-from bench.report import goals_table, lists_table, numbers_table, page, table
+from bench.report import goals_table, lists_table, memory_section, numbers_table, page, table
 
 SYSTEMS: dict[str, Values] = {
     "ours": {
@@ -53,6 +53,15 @@ def test_the_table_has_the_measured_systems_only() -> None:
     assert head == "|  | this stack | stock worker | pygeoapi-prefect 0.9.1 |"
     assert "| submit → successful, p50 (ms) | 212 | 9400 | 10200 |" in rows
     assert "| dismiss until the process is gone, p50 (ms) | – | – | – |" in rows
+
+
+def test_memory_is_compared_with_that_after_ten_minutes() -> None:
+    samples = [{"web": 100.0, "postgres": 50.0}] * 10 + [{"web": 105.0, "postgres": 80.0}]
+    soak = {"minutes": 11, "rate_per_s": 2.5, "jobs": 1650, "failed": 0, "rss_mib": samples}
+    text = memory_section(soak, "soak.json")
+    assert "1650 jobs at 2.50/s" in text
+    assert "| web | 100 | 105 | 1.05 |" in text
+    assert "| postgres | 50 | 80 | 1.60 |" in text
 
 
 def test_job_lists_are_a_table_by_stored_jobs() -> None:

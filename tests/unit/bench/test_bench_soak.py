@@ -21,6 +21,11 @@ def test_growth_of_a_tenth_is_allowed() -> None:
     assert verdict(samples(*[100.0] * 10, 110.0), 0) == "ok"
 
 
+def test_shared_memory_that_is_counted_often_is_not_growth() -> None:
+    many = [{"web": 100.0, "postgres": size} for size in [*[50.0] * 10, 500.0]]
+    assert verdict(many, 0) == "ok"
+
+
 def test_more_growth_and_failed_jobs_are_told() -> None:
     text = verdict(samples(*[100.0] * 10, 150.0), 2)
     assert text == "web grew 1.50-fold; 2 jobs failed"

@@ -24,7 +24,7 @@ line = f"import time; time.sleep({seconds})"
 subprocess.Popen([sys.executable, "-c", line, mark])
 time.sleep(float(seconds))
 """
-NUMBER = schemas.ProcessIOSchema(type=schemas.ProcessIOType.NUMBER)
+NUMBER = schemas.ProcessIOSchema(type=schemas.ProcessIOType.NUMBER, minimum=0)
 BOTH = [
     schemas.ProcessJobControlOption.SYNC_EXECUTE,
     schemas.ProcessJobControlOption.ASYNC_EXECUTE,

@@ -157,6 +157,7 @@ class Callbacks:
         """What is owed for a run's status; None if it is being, or was, seen to."""
         state = status.status(run)
         if state == "successful":
+            # Read again: one that was removed meanwhile, with its record, is not a failed one.
             try:
                 state = str(self._jobs.get(status.job_id(run))["status"])
             except JobNotFoundError:

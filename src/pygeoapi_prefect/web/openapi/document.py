@@ -15,6 +15,11 @@ from pygeoapi_prefect.web.openapi import execution
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 PROBES = ("/healthz", "/readyz")
+_BEFORE = {
+    "414": {"$ref": "#/components/responses/UriTooLong"},
+    "431": {"$ref": "#/components/responses/HeadersTooLarge"},
+}
+"""What the HTTP server answers before any resource is asked."""
 _REPLACED = ("/processes", "/jobs")
 
 
@@ -35,6 +40,9 @@ def document(
     if prefix:
         root = settings.public_url.removesuffix(prefix)
         paths |= {path: {**paths[path], "servers": [{"url": root}]} for path in PROBES}
+    for item in paths.values():
+        for method in METHODS & set(item):
+            item[method]["responses"] |= copy.deepcopy(_BEFORE)
     components = {
         kind: {**theirs["components"].get(kind, {}), **ours["components"].get(kind, {})}
         for kind in {*theirs["components"], *ours["components"]}

@@ -89,10 +89,18 @@ def done(core: httpx.Client, job_id: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def dismissing(request: pytest.FixtureRequest) -> None:
-    """Tests that dismiss a job: pygeoapi's Starlette application does not get that done."""
-    if "starlette" in request.node.name:
-        pytest.xfail("DELETE /jobs/{jobID} is answered with 500 under Starlette")
+def dismissed(request: pytest.FixtureRequest) -> int:
+    """Status of the answer to a dismissal.
+
+    What pygeoapi's ``delete_job`` returns has no headers, and its Starlette application reads one:
+    the job is dismissed, whatever the manager is, but the answer is a 500.
+    """
+    return 500 if "starlette" in request.node.name else 200
+
+
+def dismiss(core: httpx.Client, job_id: str) -> httpx.Response:
+    """On a connection of its own, which uvicorn closes after an error."""
+    return httpx.delete(f"{core.base_url}/jobs/{job_id}", timeout=90, trust_env=False)
 
 
 def test_an_unmodified_process_is_executed_synchronously(core: httpx.Client) -> None:
@@ -104,8 +112,7 @@ def test_an_unmodified_process_is_executed_synchronously(core: httpx.Client) -> 
     assert core.get(f"/jobs/{job_id}/results").json()["value"] == "Hello <Joe>!"
 
 
-@pytest.mark.usefixtures("dismissing")
-def test_the_life_of_a_job_on_the_worker(core: httpx.Client) -> None:
+def test_the_life_of_a_job_on_the_worker(core: httpx.Client, dismissed: int) -> None:
     reply = execute(core, "simple-flow", {"inputs": {"name": "Ann"}}, "respond-async")
     assert reply.status_code == 201, reply.text
     assert reply.headers["Preference-Applied"] == "respond-async"
@@ -115,16 +122,14 @@ def test_the_life_of_a_job_on_the_worker(core: httpx.Client) -> None:
     assert "Hello Ann!" in core.get(f"/jobs/{job_id}/results").text
     listed = core.get("/jobs", params={"limit": 50}).json()["jobs"]
     assert job_id in [job["jobID"] for job in listed]
-    dismissed = core.delete(f"/jobs/{job_id}")
-    assert dismissed.status_code == 200
+    assert dismiss(core, job_id).status_code == dismissed
     assert core.get(f"/jobs/{job_id}").status_code == 404
 
 
-@pytest.mark.usefixtures("dismissing")
-def test_a_running_job_is_dismissed(core: httpx.Client) -> None:
+def test_a_running_job_is_dismissed(core: httpx.Client, dismissed: int) -> None:
     job_id = execute(core, "slow", {"inputs": {"seconds": 90}}, "respond-async").json()["jobID"]
     assert core.get(f"/jobs/{job_id}/results").status_code == 404
-    assert core.delete(f"/jobs/{job_id}").status_code == 200
+    assert dismiss(core, job_id).status_code == dismissed
     assert done(core, job_id)["status"] == "dismissed"
 
 
@@ -153,7 +158,6 @@ def test_unknown_jobs_are_not_found(core: httpx.Client) -> None:
     assert core.delete("/jobs/none").status_code == 404
 
 
-@pytest.mark.usefixtures("dismissing")
 def test_what_core_loses(core: httpx.Client) -> None:
     """Each line of "An unmodified pygeoapi serve" in docs/operations.md."""
     inputs = {"inputs": {"name": "Ann"}}
@@ -167,6 +171,6 @@ def test_what_core_loses(core: httpx.Client) -> None:
     listed = core.get("/jobs", params={"limit": 2}).json()
     assert "numberMatched" not in listed
     assert core.get("/healthz").status_code == 404
-    deleted = core.delete(f"/jobs/{job['jobID']}")
-    assert deleted.headers["Content-Type"].startswith(("text/html", "application/json"))
+    deleted = dismiss(core, job["jobID"])
+    assert "json" not in deleted.headers["Content-Type"]
     assert "application/problem+json" not in core.get("/jobs/none").headers["Content-Type"]

@@ -1,6 +1,8 @@
 """Each failure of docs/operations.md, provoked for real: answer, log line, and recovery."""
 
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -219,6 +221,21 @@ def test_code_that_is_missing_in_the_store(stack: RunningStack) -> None:
     finally:
         hidden.rename(code)
     assert job["message"].startswith("The process failed") or "failed" in job["message"]
+    stack.wait_until(stack.submit("many", {}), "successful", timeout=120)
+
+
+def test_a_deployment_that_was_deleted_and_is_made_again(stack: RunningStack) -> None:
+    found = stack.prefect.get("/deployments/name/many-outputs/pygeoapi").json()
+    stack.prefect.delete(f"/deployments/{found['id']}").raise_for_status()
+    since = len(stack.log("pygeoapi"))
+    try:
+        assert_problem(execute(stack, "many", {}, "respond-async"), 500)
+        assert "process 'many' is not deployed" in stack.log("pygeoapi")[since:]
+    finally:
+        command = ["plugins", "prefect", "deploy-process", "many", "-c", str(stack.config)]
+        own = web.environment(stack.prefect_api_url) | {"PYGEOAPI_URL": stack.url}
+        pygeoapi = Path(sys.executable).with_name("pygeoapi")
+        subprocess.run([pygeoapi, *command], env=own, check=True, timeout=120)
     stack.wait_until(stack.submit("many", {}), "successful", timeout=120)
 
 

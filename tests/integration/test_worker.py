@@ -297,13 +297,13 @@ def test_a_fork_server_that_dies_is_replaced(worker: Worker, pool: Pool) -> None
     assert pool.wait(pool.submit("ok"))["state_type"] == "COMPLETED"
 
 
-def test_shutdown(stack: RunningStack, tmp_path: Path) -> None:
+def test_a_worker_restarted_while_jobs_run_and_wait(stack: RunningStack, tmp_path: Path) -> None:
     pool = Pool.make(stack.prefect, tmp_path / "pool")
     env = {"PYGEOAPI_WORKER_GRACE_SECONDS": "2.5"}
     worker = Worker(pool, stack.prefect_api_url, env=env).wait_until_ready()
     assert [name.startswith(worker.name) for name in pool.workers()] == [True]
     short, long = pool.submit("nap"), pool.submit("sleep")
-    again = pool.submit("sleep", "worker-probe-again")
+    again = pool.submit("sleep_at_first", "worker-probe-again")
     pids = [pool.wait_for_note(run_id)["pid"] for run_id in (short, long, again)]
     worker.process.send_signal(signal.SIGTERM)
     late = pool.submit("ok")
@@ -316,6 +316,10 @@ def test_shutdown(stack: RunningStack, tmp_path: Path) -> None:
     assert not any(is_alive(pid) for pid in pids)
     assert pool.workers() == []
     assert list(worker.scratch.iterdir()) == []
+    successor = Worker(pool, stack.prefect_api_url).wait_until_ready()
+    assert {pool.wait(run_id)["state_type"] for run_id in (late, again)} == {"COMPLETED"}
+    assert len(pool.notes(again)) == 2
+    assert successor.stop() == 0
 
 
 def test_two_workers_of_which_one_is_killed(stack: RunningStack, tmp_path: Path) -> None:

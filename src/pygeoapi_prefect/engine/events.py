@@ -1,15 +1,19 @@
-"""Prefect's event stream: what has just happened to flow runs."""
+"""Prefect's event stream: what has just happened to flow runs.
+
+An event is only a hint to look: it may come before the state can be read, or twice, or never.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from typing import NoReturn
 
+from prefect.events import Event
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter
 
 LOGGER = logging.getLogger(__name__)
-RECONNECT_SECONDS = 0.5
+RECONNECT_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
 def listen(chosen: EventFilter, on_run: Callable[[str], object]) -> NoReturn:
@@ -19,22 +23,39 @@ def listen(chosen: EventFilter, on_run: Callable[[str], object]) -> NoReturn:
         chosen: Which events.
         on_run: Called with Prefect's identifier of the run that an event is about.
     """
-    asyncio.run(_subscribe(chosen, on_run))
+    asyncio.run(subscribe(chosen, lambda event: on_run(run_id(event))))
     raise AssertionError("it never ends")
 
 
-async def _subscribe(chosen: EventFilter, on_run: Callable[[str], object]) -> NoReturn:
-    told = ""
+async def subscribe(
+    chosen: EventFilter,
+    on_event: Callable[[Event], object],
+    on_connected: Callable[[], object] = lambda: None,
+) -> NoReturn:
+    """Pass on events, for ever; reconnects by itself.
+
+    Args:
+        chosen: Which events.
+        on_event: Called with each of them.
+        on_connected: Called after each connection: events may have been missed before.
+    """
+    failures = 0
     while True:
         try:
             async with get_events_subscriber(
                 filter=chosen, reconnect_on_clean_close=True
             ) as subscriber:
+                failures = 0
+                on_connected()
                 async for event in subscriber:
-                    told = ""
-                    on_run(event.resource.id.rsplit(".", 1)[1])
-        except Exception as error:  # the engine is down: go on trying
-            if told != str(error):  # once, not twice a second for as long as it lasts
-                LOGGER.warning("no events from Prefect (%s); trying on", error)
-            told = str(error)
-        await asyncio.sleep(RECONNECT_SECONDS)
+                    on_event(event)
+        except Exception as error:  # Prefect is down: go on trying
+            if failures == 0:  # once, not for as long as it lasts
+                LOGGER.warning("no events from Prefect (%s); polling meanwhile", error)
+            failures += 1
+        await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
+
+
+def run_id(event: Event) -> str:
+    """Prefect's identifier of the flow run that an event is about."""
+    return event.resource.id.rsplit(".", 1)[1]

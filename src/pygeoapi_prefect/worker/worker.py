@@ -201,7 +201,6 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         assert self._dispatcher is not None
         await events.listen(
             str(self.work_pool.id),
-            on_connected=self._dispatcher.nudge,
             on_scheduled=self._dispatcher.nudge,
             on_cancelled=self._dispatcher.cancel,
         )

@@ -15,8 +15,6 @@ from importlib import import_module
 POLL_SECONDS = 0.05
 TIMEOUT_SECONDS = 120.0
 NOTHING = "-"
-# Python's 700 cost Prefect's server 7 % of its time: a reply alone makes thousands of objects.
-YOUNG_OBJECTS = 20_000
 
 
 def wait_for(url: str) -> None:
@@ -46,7 +44,6 @@ def main() -> None:
     for module in modules.split(","):
         import_module(module)
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS)
     gc.enable()
     if url != NOTHING:
         wait_for(url)

@@ -22,13 +22,13 @@ from pygeoapi_prefect.jobs import local
 from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.jobs.callbacks import Callbacks
 from pygeoapi_prefect.manager import PrefectManager
-from pygeoapi_prefect.web import conformance, edge, health, problem
+from pygeoapi_prefect.web import conformance, edge, health, landing, problem
 from pygeoapi_prefect.web.openapi import view as openapi
 from pygeoapi_prefect.web.pages import Pages, asset
 from pygeoapi_prefect.web.views import Views
 
 LOGGER = logging.getLogger(__name__)
-LANDING_PAGE = "pygeoapi.landing_page"
+LANDING_PAGE, CONFORMANCE = "pygeoapi.landing_page", "pygeoapi.conformance"
 BOOT_ERROR = 3  # tells gunicorn to stop instead of starting the worker again and again
 
 
@@ -63,12 +63,17 @@ def _replace_views(app: Flask, manager: PrefectManager, pages: Pages) -> str:
         "pygeoapi.get_jobs": views.jobs,
         "pygeoapi.get_job_result": views.results,
     }
-    missing = {*ours, LANDING_PAGE} - set(app.view_functions)
+    missing = {*ours, LANDING_PAGE, CONFORMANCE} - set(app.view_functions)
     if missing:
         raise ConfigurationError(f"this version of pygeoapi has no endpoint {sorted(missing)}")
     app.view_functions.update(ours)
-    landing_page = app.view_functions[LANDING_PAGE]
-    app.view_functions[LANDING_PAGE] = conformance.linked(landing_page, manager.settings.public_url)
+    root = manager.settings.public_url
+    shown = {
+        LANDING_PAGE: (conformance.linked(app.view_functions[LANDING_PAGE], root), "landing", "/"),
+        CONFORMANCE: (app.view_functions[CONFORMANCE], "conformance", "/conformance"),
+    }
+    for endpoint, (view, template, path) in shown.items():
+        app.view_functions[endpoint] = landing.shown_by(app, view, pages, template, root + path)
     items = app.view_functions["pygeoapi.collection_items"]
     app.view_functions["pygeoapi.collection_items"] = _answering(items)
     prefix: str = get_api_rules(get_config()).get_url_prefix("flask")

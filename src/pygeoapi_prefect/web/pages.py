@@ -37,11 +37,11 @@ class Pages:
         self._prefect = (settings.manager.prefect_ui_url or "").rstrip("/")
         self._base = urlsplit(settings.public_url).path.rstrip("/")
         own = ((config.get("server") or {}).get("templates") or {}).get("path")
-        folders = [str(own)] if own else []
+        self._own = [Path(str(own))] if own else []
         self._environment = Environment(
             loader=ChoiceLoader(
                 [
-                    FileSystemLoader(folders),
+                    FileSystemLoader(self._own),
                     PackageLoader("pygeoapi_prefect.web"),
                     FileSystemLoader(TEMPLATESDIR),
                 ]
@@ -52,6 +52,10 @@ class Pages:
         )
         self._environment.filters["pretty"] = _pretty
         self._policy = _policy(config)
+
+    def has_own(self, template: str) -> bool:
+        """Whether the operator has a template of that name (``server.templates.path``)."""
+        return any((folder / template).is_file() for folder in self._own)
 
     def respond(
         self, document: dict[str, Any], shown: Format, template: str, **more: Any

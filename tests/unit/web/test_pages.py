@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +22,18 @@ EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>"
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 CONFIG: dict[str, Any] = {
     "server": {"url": ROOT, "language": "en-GB", "manager": {"prefect_ui_url": "http://ui/"}},
-    "metadata": {"identification": {"title": {"en": "Jobs & more"}}},
+    "metadata": {
+        "identification": {
+            "title": {"en": "Jobs & more"},
+            "description": EVIL,
+            "keywords": [EVIL],
+            "terms_of_service": "https://host/terms",
+        },
+        "license": {"name": EVIL},
+        "provider": {"name": EVIL, "url": "https://host/provider"},
+        "contact": {"name": EVIL, "email": "who@host"},
+    },
+    "resources": {"lakes": {"type": "collection"}},
 }
 
 
@@ -133,6 +145,11 @@ def rendered(pages: Pages, name: str) -> str:
         document = {"jobs": [job("failed"), job("running")], "links": links, "numberReturned": 2}
         query = {"status": ["failed"], "datetime": [EVIL], "limit": [EVIL]}
         response = pages.respond(document, "html", "jobs", query=query, process_ids=[EVIL])
+    elif name == "landing":
+        response = pages.respond({"title": EVIL, "links": links}, "html", "landing")
+    elif name == "conformance":
+        document = {"conformsTo": ["http://www.opengis.net/a", EVIL], "links": links}
+        response = pages.respond(document, "html", "conformance")
     else:
         response = pages.respond({"processes": [process()], "links": links}, "html", "processes")
     assert response.content_type == "text/html; charset=utf-8"
@@ -142,7 +159,10 @@ def rendered(pages: Pages, name: str) -> str:
     return response.get_data(as_text=True)
 
 
-NAMES = ["processes", "process", "jobs", "job", "running job", "results", "problem"]
+NAMES = [
+    *("processes", "process", "jobs", "job", "running job", "results", "problem"),
+    *("landing", "conformance"),
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -222,6 +242,23 @@ def test_filters_stay_chosen(pages: Pages) -> None:
     assert len([e for e in page.all("option") if "selected" in e]) == 1
     fields = {e["name"]: e.get("value") for e in page.all("input")}
     assert fields == {"f": "html", "datetime": EVIL, "limit": EVIL}
+
+
+def test_the_landing_page_leads_to_what_there_is(pages: Pages) -> None:
+    targets = {a["href"] for a in Page(rendered(pages, "landing")).all("a")}
+    for path in ("processes", "jobs", "collections", "openapi", "conformance"):
+        assert f"/geo/{path}?f=html" in targets
+    assert "/geo/stac?f=html" not in targets
+    assert "mailto:who@host" in targets
+
+
+def test_an_operator_s_own_template_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "landing_page.html").write_text("ours")
+    server = {**CONFIG["server"], "templates": {"path": str(tmp_path)}}
+    config = {**CONFIG, "server": server}
+    pages = Pages(config, Settings.from_config(config))
+    assert pages.has_own("landing_page.html")
+    assert not pages.has_own("conformance.html")
 
 
 def test_assets_are_only_what_is_in_the_folder() -> None:

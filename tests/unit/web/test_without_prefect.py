@@ -144,6 +144,23 @@ def test_what_needs_no_prefect_goes_on(web: httpx.Client, down: object) -> None:
     assert_problem(web.get("/jobs/x"), 404, "no-such-job")
 
 
+@pytest.mark.parametrize("path", ["/", "/conformance"])
+def test_pygeoapi_s_own_documents_have_pages_that_need_no_internet(
+    web: httpx.Client, path: str
+) -> None:
+    by_header = web.get(path, headers={"Accept": "text/html"})
+    assert by_header.status_code == 200
+    assert by_header.text == web.get(path, params={"f": "html"}).text
+    assert "/assets/bootstrap.min.css" in by_header.text
+    assert "default-src 'none'" in by_header.headers["Content-Security-Policy"]
+    assert web.get(path).headers["Content-Type"].startswith("application/json")
+    if path == "/conformance":
+        assert all(name in by_header.text for name in web.get(path).json()["conformsTo"])
+    else:
+        as_rdf = web.get(path, params={"f": "jsonld"})
+        assert as_rdf.headers["Content-Type"].startswith("application/ld+json")
+
+
 def test_links_begin_with_the_public_url(web: httpx.Client) -> None:
     for path in ("/processes?limit=1", "/processes/echo"):
         hrefs = [link["href"] for link in web.get(path).json()["links"]]

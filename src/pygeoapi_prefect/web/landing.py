@@ -1,0 +1,46 @@
+"""The landing page and the conformance classes, pygeoapi's own documents, as pages of ours.
+
+pygeoapi's pages of them get their style sheet from elsewhere: without internet they have none.
+"""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Flask, request
+
+from pygeoapi_prefect.web import documents, negotiation
+from pygeoapi_prefect.web.pages import Pages
+
+TEMPLATES = {"landing": "landing_page.html", "conformance": "conformance.html"}
+"""Our page for what pygeoapi shows by which template; an operator's own one stays."""
+
+
+def shown_by(
+    app: Flask, view: Callable[..., Any], pages: Pages, template: str, url: str
+) -> Callable[..., Any]:
+    """A view of pygeoapi that shows its document by our template.
+
+    Args:
+        app: The application.
+        view: The view; it answers JSON to ``f=json``.
+        pages: Where the templates are.
+        template: One of ``TEMPLATES``.
+        url: Address of the document.
+    """
+    if pages.has_own(TEMPLATES[template]):
+        return view
+
+    @wraps(view)
+    def show(*args: Any, **kwargs: Any) -> Any:
+        wanted = request.args.get("f")
+        accepted = negotiation.accepted(request.headers.get("Accept"))
+        if (wanted or accepted) != "html":
+            return view(*args, **kwargs)
+        with app.test_request_context(request.path, query_string={"f": "json"}):
+            document = json.loads(view(*args, **kwargs).get_data())
+        links = documents.this_document(url, "html")
+        return pages.respond({**document, "links": links}, "html", template)
+
+    return show

@@ -37,7 +37,13 @@ BBOX = {
 INPUTS: dict[str, dict[str, Any]] = {
     "picture": {"schema": binary(PNG)},
     "raster": {"schema": {"oneOf": [binary(TIFF), binary(JP2)]}},
-    "bytes": {"schema": {"type": "string", "format": "byte"}},
+    "bytes": {
+        "schema": {
+            "type": "string",
+            "format": "byte",
+            "contentMediaType": "application/octet-stream",
+        }
+    },
     "pictures": {"schema": binary(PNG), "maxOccurs": 2},
     "counts": {"schema": {"type": "integer", "minimum": 0}, "maxOccurs": 3},
     "pairs": {

@@ -248,7 +248,7 @@ def is_alive(pid: int) -> bool:
     """Whether there is such a process, other than as a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -17,7 +17,7 @@ from bench.usage import Peak, cpu_seconds, rss_mib
 INPUTS = {"name": "Ann"}
 JOB_SECONDS = 120.0
 BURST_SECONDS = 1200.0
-BURST_POLL_SECONDS = 0.5  # quicker, and the polls of 8 clients are most of what is measured
+BURST_POLL_SECONDS = 0.5  # a client's pace: at 10 Hz the polls themselves are a load
 LINGER_SECONDS = 2.0  # what a worker still does after a job's end belongs to the job
 SLEEP_SECONDS = 300.0
 GONE_SECONDS = 60.0

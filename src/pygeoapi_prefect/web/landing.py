@@ -34,9 +34,8 @@ def shown_by(
 
     @wraps(view)
     def show(*args: Any, **kwargs: Any) -> Any:
-        wanted = request.args.get("f")
-        accepted = negotiation.accepted(request.headers.get("Accept"))
-        if (wanted or accepted) != "html":
+        wanted = negotiation.or_json(request.args.get("f"), request.headers.get("Accept"))
+        if wanted != "html":  # pygeoapi has more formats than these two
             return view(*args, **kwargs)
         with app.test_request_context(request.path, query_string={"f": "json"}):
             document = json.loads(view(*args, **kwargs).get_data())

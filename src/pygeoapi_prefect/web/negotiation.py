@@ -47,8 +47,8 @@ def accepted(accept: str | None) -> Format:
     return "json"
 
 
-def for_error(f: str | None, accept: str | None) -> Format:
-    """The format of an error's page; an error is told whatever ``f`` is."""
+def or_json(f: str | None, accept: str | None) -> Format:
+    """As ``wanted``, but JSON for an unknown ``f``: an error is told whatever ``f`` is."""
     try:
         return wanted(f, accept)
     except InvalidJobParameterError:

@@ -44,7 +44,7 @@ def register(app: Flask, as_page: Callable[[dict[str, Any], dict[str, str]], Res
 
 def _for_a_reader() -> bool:
     """Whether a page fits: only where pages are read, not for an answer to a program's POST."""
-    wanted = negotiation.for_error(request.args.get("f"), request.headers.get("Accept"))
+    wanted = negotiation.or_json(request.args.get("f"), request.headers.get("Accept"))
     return request.method in ("GET", "HEAD") and wanted == "html"
 
 

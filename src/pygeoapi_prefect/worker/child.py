@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import ctypes
 import faulthandler
 import functools
 import inspect
@@ -51,9 +50,6 @@ DRAIN_SECONDS = 5
 # A run that starts later than this after its claim makes sure that it is still this worker's.
 STALE_CLAIM_SECONDS = 15
 MIB = 1 << 20
-PR_SET_PDEATHSIG = 1
-
-_libc = ctypes.CDLL(None)
 
 
 class SettingsCache:
@@ -130,10 +126,9 @@ def main(job: Job, settings: Settings) -> NoReturn:
 def separate(parent: int) -> None:
     """Leave the fork server's session and signals behind."""
     os.setsid()
-    if sys.platform == "linux":
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(EXIT_ERROR)
+    orphans.die_with_parent()
+    if os.getppid() != parent:  # it had ended before
+        os._exit(EXIT_ERROR)
     orphans.adopt()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)

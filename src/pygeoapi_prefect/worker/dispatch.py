@@ -16,7 +16,6 @@ from prefect.logging.loggers import get_logger
 
 from pygeoapi_prefect.worker import ending, health, wire
 from pygeoapi_prefect.worker.api import Api, Json
-from pygeoapi_prefect.worker.configuration import JobConfiguration
 from pygeoapi_prefect.worker.forks import Child, Exit
 from pygeoapi_prefect.worker.plans import Plan, Plans
 from pygeoapi_prefect.worker.preloading import ForkServers
@@ -219,11 +218,13 @@ class Dispatcher:
         try:
             plan = await self._plans.get(active.run)
             child = self._forks.run(self._job(active.run, state_id, claimed, plan, scratch))
-            ended = await self._watch(active, child, plan.configuration.timeout_seconds)
-            state = await self._settle(active, ended, scratch, plan.configuration)
+            limits = plan.configuration
+            ended = await self._watch(active, child, limits.timeout_seconds)
+            concluded = self._concluded(active, scratch)
+            reason = ending.describe(ended, limits.memory_limit_mb)
+            state = concluded or await self._settle(active, reason, limits.timeout_seconds)
             if state == "Crashed" and active.reason is None:
-                limit = plan.configuration.memory_limit_mb
-                level, why = logging.WARNING, f": {ending.describe(ended, limit)}"
+                level, why = logging.WARNING, "" if concluded else f": {reason}"
         except Exception as error:
             LOGGER.exception("%s: could not be run", name)
             message = f"The run could not be started: {type(error).__name__}: {error}"
@@ -270,10 +271,22 @@ class Dispatcher:
             child.signal("kill")
         return await child.exited
 
-    async def _settle(
-        self, active: Active, ended: Exit, scratch: Path, limits: JobConfiguration
-    ) -> str:
-        """Make sure that a run has ended in Prefect, too; in which state."""
+    def _concluded(self, active: Active, scratch: Path) -> str | None:
+        """The state that a run has reported itself, unless it was to be ended or could not."""
+        if active.reason is None:
+            with suppress(FileNotFoundError):
+                self._forks.learn((scratch / wire.IMPORTED).read_text().split())
+                return (scratch / wire.CONCLUDED).read_text()
+        return None
+
+    async def _settle(self, active: Active, reason: str, limit: float | None) -> str:
+        """Make sure that a run has ended in Prefect, too; in which state.
+
+        Args:
+            active: The run; its process is gone.
+            reason: How the process ended.
+            limit: Its time limit, in seconds.
+        """
 
         async def settle() -> str:
             if active.reason == "cancel":
@@ -281,14 +294,9 @@ class Dispatcher:
             if active.reason == "hand-back":
                 return await ending.hand_back(self._api, active.id, "the worker was shut down")
             if active.reason == "kill":
-                return await ending.timed_out(self._api, active.id, limits.timeout_seconds or 0)
-            message = ending.describe(ended, limits.memory_limit_mb)
-            return await ending.crash(self._api, active.id, message)
+                return await ending.timed_out(self._api, active.id, limit or 0)
+            return await ending.crash(self._api, active.id, reason)
 
-        if active.reason is None:
-            with suppress(FileNotFoundError):
-                self._forks.learn((scratch / wire.IMPORTED).read_text().split())
-                return (scratch / wire.CONCLUDED).read_text()
         return await self._insist(settle)
 
     async def _insist(self, action: Callable[[], Awaitable[str]]) -> str:

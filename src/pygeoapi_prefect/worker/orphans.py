@@ -1,7 +1,8 @@
-"""Ends what a job leaves running in a session of its own, out of reach of its group (Linux).
+"""Who ends with whom: a job with its fork server, what it has started with the job (Linux).
 
-Such a process comes to the next ancestor that adopts: to the job as long as it runs, then to the
-fork server, which has no other children than its jobs.
+What a job leaves in a session of its own is out of reach of its group. Such a process comes to the
+next ancestor that adopts: to the job as long as it runs, then to the fork server, which has no
+other children than its jobs.
 """
 
 import ctypes
@@ -12,15 +13,21 @@ from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
-PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+# prctl(2)
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 
 _libc = ctypes.CDLL(None)
 
 
 def adopt() -> None:
     """Be the parent of all descendants whose own parent has ended; a fork does not inherit it."""
-    if sys.platform == "linux":
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Be killed when the parent ends."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def end(jobs: Container[int]) -> bool:
@@ -34,6 +41,11 @@ def end(jobs: Container[int]) -> bool:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return bool(found)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        _libc.prctl(option, value)
 
 
 def _children() -> list[int]:

@@ -40,7 +40,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;
 def test_accept(accept: str | None, format: str) -> None:
     assert negotiation.accepted(accept) == format
     assert negotiation.wanted(None, accept) == format
-    assert negotiation.for_error(None, accept) == format
+    assert negotiation.or_json(None, accept) == format
 
 
 @pytest.mark.parametrize("accept", [None, "text/html", "application/json", BROWSER])
@@ -54,4 +54,4 @@ def test_an_unknown_f_is_refused(f: str) -> None:
     with pytest.raises(InvalidJobParameterError, match="must be json or html") as error:
         negotiation.wanted(f, "text/html")
     assert len(str(error.value)) < 100
-    assert negotiation.for_error(f, BROWSER) == "json"
+    assert negotiation.or_json(f, BROWSER) == "json"

@@ -140,8 +140,13 @@ def separate(parent: int) -> None:
 
 
 def _intend(intent: Intent) -> Callable[[int, FrameType | None], None]:
-    """A handler that tells Prefect's engine what the SIGTERM that follows is meant to do."""
-    return lambda _number, _frame: control_listener._set_intent(intent)
+    """A handler that ends the group of this process, and tells Prefect's engine what that means."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        control_listener._set_intent(intent)
+        os.killpg(0, signal.SIGTERM)
+
+    return end
 
 
 def prepare(job: Job) -> None:

@@ -22,7 +22,8 @@ from typing import NoReturn
 
 from pygeoapi_prefect.worker import orphans, wire
 
-# "cancel" and "hand-back" tell the child first what the following SIGTERM means.
+# The child sends SIGTERM itself: of two signals from outside, the second may reach another thread
+# of it, and be first or not wake the main one.
 MEANING: dict[wire.Signal, signal.Signals] = {
     "cancel": signal.SIGUSR1,
     "hand-back": signal.SIGUSR2,
@@ -184,7 +185,8 @@ class Zygote:
                 if what in MEANING:
                     with suppress(ProcessLookupError):
                         os.kill(pid, MEANING[what])
-                self._kill(pid, signal.SIGKILL if what == "kill" else signal.SIGTERM)
+                else:
+                    self._kill(pid, signal.SIGKILL)
 
     @staticmethod
     def _kill(pid: int, number: signal.Signals) -> None:

@@ -74,10 +74,15 @@ def _bound(body: object) -> None:
 
 
 def _known_jobs(url: str, schema: Any) -> list[dict[str, str]]:
-    """The newest jobs, without those of processes that fail by design: their results are a 500."""
+    """The newest jobs that ended well or were dismissed: the results of a failed one are a 500."""
     processes = (path.split("/")[2] for path in schema if path.endswith("/execution"))
     wanted: Iterable[str] = sorted(set(processes) - set(NOT_EXECUTED))
-    query: dict[str, str | int] = {"processID": ",".join(wanted), "limit": 30, "f": "json"}
+    query: dict[str, str | int] = {
+        "processID": ",".join(wanted),
+        "status": "successful,dismissed",
+        "limit": 30,
+        "f": "json",
+    }
     found: list[dict[str, str]] = httpx.get(f"{url}/jobs", params=query, timeout=30).json()["jobs"]
     return found
 

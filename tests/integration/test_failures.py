@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pygeoapi_prefect import storage
 from support import s3_server, web
 from support.gate import DROP, HANG, OPEN, Gate, gate
 from support.http import assert_problem, execute, paused_pool, prefect_run
-from support.polling import wait_for
+from support.polling import wait_for, wait_for_recovery
 from support.prefect_api import use_prefect
 from support.stack import RunningStack
 
@@ -131,7 +132,7 @@ def test_an_outage_of_prefect(broken: Broken, mode: str, told: str, seconds: flo
     assert "Prefect's API" in ready.json()["dependencies"]["prefect"]
     assert broken.said("Prefect's API", logged)
     broken.prefect.mode = OPEN
-    wait_for(lambda: broken.client.get(f"/jobs/{job}").status_code == 200, 30, "recovery")
+    wait_for_recovery(lambda: broken.client.get(f"/jobs/{job}").status_code == 200, 30, mode)
     assert broken.post("hello-world", name="Joe").status_code == 200
 
 
@@ -144,7 +145,9 @@ def test_a_block_that_does_not_exist_and_then_does(broken: Broken, stack: Runnin
         url = s3_server.endpoint()
         bucket = s3_server.make_bucket("fault-made-later", url)
         storage.save_remote_block("fault-missing", bucket, s3_server.settings(url))
-    wait_for(lambda: broken.post("store-missing", name="Joe").status_code == 200, 30, "recovery")
+    wait_for_recovery(
+        lambda: broken.post("store-missing", name="Joe").status_code == 200, 30, "block"
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,7 +173,7 @@ def test_a_store_that_cannot_be_used(
         url = s3_server.endpoint()
         bucket = s3_server.make_bucket(f"healed-{name}", url)
         storage.save_remote_block(f"fault-{name}", bucket, s3_server.settings(url))
-    wait_for(lambda: broken.post(f"store-{name}", name="Joe").status_code == 200, 30, "recovery")
+    wait_for_recovery(lambda: broken.post(f"store-{name}", name="Joe").status_code == 200, 30, name)
 
 
 def test_a_full_disk(broken: Broken) -> None:
@@ -178,7 +181,11 @@ def test_a_full_disk(broken: Broken) -> None:
     assert_problem(reply, 503, detail="local-file-system/fault-full")
     assert broken.said("File too large")
     assert not list(broken.results.rglob("*.part"))
-    assert broken.post("store-full", name="Joe").status_code == 200
+    wait_for_recovery(lambda: broken.post("store-full", name="Joe").status_code == 200, 30, "full")
+
+
+def all_successful(stack: RunningStack, *job_ids: str) -> bool:
+    return all(stack.job(job_id)["status"] == "successful" for job_id in job_ids)
 
 
 def test_a_paused_queue_is_told_and_jobs_wait(stack: RunningStack, broken: Broken) -> None:
@@ -191,8 +198,8 @@ def test_a_paused_queue_is_told_and_jobs_wait(stack: RunningStack, broken: Broke
     assert "paused" in ready["dependencies"].get("pygeoapi/pygeoapi", "paused")
     assert waited.status_code == 201
     assert_problem(only_sync, 504, "timeout")
-    stack.wait_until(job_id, "successful", timeout=120)
-    stack.wait_until(waited.json()["jobID"], "successful", timeout=120)
+    jobs = (job_id, waited.json()["jobID"])
+    wait_for_recovery(partial(all_successful, stack, *jobs), 120, "queue paused")
 
 
 def test_a_worker_that_is_away(stack: RunningStack) -> None:
@@ -205,8 +212,7 @@ def test_a_worker_that_is_away(stack: RunningStack) -> None:
         assert {stack.job(job)["status"] for job in jobs} == {"accepted"}
     finally:
         worker.resume()
-    for job in jobs:
-        stack.wait_until(job, "successful", timeout=120)
+    wait_for_recovery(partial(all_successful, stack, *jobs), 120, "worker")
 
 
 def test_code_that_is_missing_in_the_store(stack: RunningStack) -> None:
@@ -221,7 +227,8 @@ def test_code_that_is_missing_in_the_store(stack: RunningStack) -> None:
     finally:
         hidden.rename(code)
     assert job["message"].startswith("The process failed") or "failed" in job["message"]
-    stack.wait_until(stack.submit("many", {}), "successful", timeout=120)
+    again = stack.submit("many", {})
+    wait_for_recovery(partial(all_successful, stack, again), 120, "code")
 
 
 def test_a_deployment_that_was_deleted_and_is_made_again(stack: RunningStack) -> None:
@@ -236,7 +243,8 @@ def test_a_deployment_that_was_deleted_and_is_made_again(stack: RunningStack) ->
         own = web.environment(stack.prefect_api_url) | {"PYGEOAPI_URL": stack.url}
         pygeoapi = Path(sys.executable).with_name("pygeoapi")
         subprocess.run([pygeoapi, *command], env=own, check=True, timeout=120)
-    stack.wait_until(stack.submit("many", {}), "successful", timeout=120)
+    again = stack.submit("many", {})
+    wait_for_recovery(partial(all_successful, stack, again), 120, "deployment")
 
 
 def test_a_record_that_is_gone_and_put_back(stack: RunningStack) -> None:
@@ -250,5 +258,5 @@ def test_a_record_that_is_gone_and_put_back(stack: RunningStack) -> None:
     assert lost["status"] == "failed"
     assert_problem(stack.client.get(f"/jobs/{job_id}/results"), 500)
     kept.rename(record)
-    assert stack.job(job_id)["status"] == "successful"
+    wait_for_recovery(partial(all_successful, stack, job_id), 30, "record")
     assert "Hello Joe!" in stack.client.get(f"/jobs/{job_id}/results").text

@@ -1,6 +1,7 @@
 """Jobs on any stack, through its door."""
 
 import hashlib
+import re
 from urllib.parse import urlsplit
 
 import httpx
@@ -108,12 +109,13 @@ def test_blocks_of_the_page_are_there_without_credentials(stack: ComposeStack) -
         assert not data.get("settings")
 
 
-def test_prefects_page_loads(door: Door) -> None:
-    reply = httpx.get(
-        door.prefect_api_url.removesuffix("/api"),
-        follow_redirects=True,
-        timeout=60,
-        trust_env=False,
-    )
-    assert reply.status_code == 200
-    assert "<html" in reply.text.lower()
+def test_prefects_page_loads_with_its_script(door: Door) -> None:
+    ui = door.prefect_api_url.removesuffix("/api")
+    with httpx.Client(base_url=ui, follow_redirects=True, timeout=60, trust_env=False) as browser:
+        page = browser.get("/")
+        assert page.status_code == 200
+        found = re.search(r'<script[^>]* src="([^"]+)"', page.text)
+        assert found, page.text
+        script = browser.get(page.url.join(found[1]))
+    assert script.status_code == 200
+    assert "javascript" in script.headers["Content-Type"]

@@ -1,9 +1,11 @@
 """Waiting for a condition without sleeping longer than needed."""
 
+import logging
 import time
 from collections.abc import Callable
 
 POLL_SECONDS = 0.05
+LOGGER = logging.getLogger(__name__)
 
 
 def wait_for[T](
@@ -26,3 +28,13 @@ def wait_for[T](
             raise AssertionError(f"not within {timeout} s: {what}")
         time.sleep(POLL_SECONDS)
     return value
+
+
+def wait_for_recovery(predicate: Callable[[], object], timeout: float, what: str) -> None:
+    """Wait until a part that is up again is used, and log after how many seconds it was.
+
+    ``--log-cli-level=WARNING`` shows the lines; they are in docs/operations.md.
+    """
+    began = time.monotonic()
+    wait_for(predicate, timeout, f"{what}: recovery")
+    LOGGER.warning("%s: recovered after %.2f s", what, time.monotonic() - began)

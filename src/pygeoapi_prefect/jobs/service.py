@@ -251,6 +251,10 @@ class Jobs:
         except JobFailedError as error:
             message = status.failed_message(JobFailedError(str(error)))
             return replace(run, state_type="FAILED", state_message=message)
+        except (
+            errors.StorageUnavailable
+        ) as error:  # Prefect knows its state, whatever the store does
+            LOGGER.warning("job %s: its record is not checked: %s", status.job_id(run), error)
         return run
 
     def _record(self, run: runs.Run) -> JobStatusInfoInternal:

@@ -126,6 +126,28 @@ def test_a_subscriber_that_refuses_is_told_again(stack: RunningStack, receiver: 
     assert f"job {job_id}: callback is tried again" in stack.log("pygeoapi")
 
 
+def test_while_the_results_cannot_be_read_no_attempt_is_used_up(
+    stack: RunningStack, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    job_id = stack.submit(
+        "simple-flow", {"name": "x"}, subscriber={"successUri": f"{receiver.url}/success"}
+    )
+    wait_for(lambda: receiver.of(job_id), 60, "the first attempt")
+    results = stack.state / "results"
+    away = results.rename(results.with_name("results.away"))
+    try:
+        waits = f"job {job_id}: its callback has to wait"
+        wait_for(lambda: waits in stack.log("pygeoapi"), 60, "it is tried again")
+        assert stack.job(job_id)["status"] == "successful"
+        assert_problem(stack.client.get(f"/jobs/{job_id}/results"), 503)
+        receiver.status = 200
+    finally:
+        away.rename(results)
+    all_is_told(stack, job_id)
+    assert len(attempts(stack, job_id, "successful")) == len(receiver.of(job_id))
+
+
 def test_a_subscriber_that_was_away_is_told_when_it_is_back(stack: RunningStack) -> None:
     with receiving() as gone:
         url = gone.url

@@ -22,7 +22,7 @@ from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNam
 
 from pygeoapi_prefect import outgoing
 from pygeoapi_prefect.engine import events, runs
-from pygeoapi_prefect.errors import JobNotFoundError, StackError
+from pygeoapi_prefect.errors import JobNotFoundError, StackError, StorageUnavailable
 from pygeoapi_prefect.jobs import status, subscriber
 from pygeoapi_prefect.jobs.service import Jobs
 from pygeoapi_prefect.results import links
@@ -159,8 +159,11 @@ class Callbacks:
         if state == "successful":
             # Read again: one that was removed meanwhile, with its record, is not a failed one.
             try:
-                state = str(self._jobs.get(status.job_id(run))["status"])
+                state = self._jobs.verified_status(status.job_id(run))
             except JobNotFoundError:
+                return None
+            except StorageUnavailable as error:  # no attempt: the results could not be told
+                LOGGER.warning("job %s: its callback has to wait: %s", status.job_id(run), error)
                 return None
         if state == "dismissed" and not run.is_final:
             return None  # its end is still to come

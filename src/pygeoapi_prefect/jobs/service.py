@@ -135,7 +135,15 @@ class Jobs:
         Raises:
             JobNotFoundError: There is no such job.
         """
-        return status.status_info(self._verified(self._find(job_id)))
+        return status.status_info(self._shown(self._find(job_id)))
+
+    def verified_status(self, job_id: str) -> str:
+        """The job's status, which its record agrees with; raises as ``get`` does.
+
+        Raises:
+            StorageUnavailable: Its record cannot be read now.
+        """
+        return status.status(self._verified(self._find(job_id)))
 
     def page(self, limit: int, offset: int, wanted: JobFilter = ALL) -> JobPage:
         """A page of the jobs that are wanted, newest first.
@@ -192,7 +200,7 @@ class Jobs:
 
     def details(self, job_id: str) -> JobDetails:
         """What a page shows of a job; raises as ``get`` does."""
-        run = self._verified(self._find(job_id))
+        run = self._shown(self._find(job_id))
         outputs, problem = [], ""
         if status.status(run) == "successful":
             try:
@@ -251,11 +259,15 @@ class Jobs:
         except JobFailedError as error:
             message = status.failed_message(JobFailedError(str(error)))
             return replace(run, state_type="FAILED", state_message=message)
-        except (
-            errors.StorageUnavailable
-        ) as error:  # Prefect knows its state, whatever the store does
-            LOGGER.warning("job %s: its record is not checked: %s", status.job_id(run), error)
         return run
+
+    def _shown(self, run: runs.Run) -> runs.Run:
+        """A verified run; while its record cannot be read, what Prefect knows of it."""
+        try:
+            return self._verified(run)
+        except errors.StorageUnavailable as error:
+            LOGGER.warning("job %s: its record is not checked: %s", status.job_id(run), error)
+            return run
 
     def _record(self, run: runs.Run) -> JobStatusInfoInternal:
         try:

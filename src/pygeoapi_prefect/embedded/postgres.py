@@ -20,8 +20,6 @@ SUPERUSER = "postgres"
 SERVER_OPTIONS = {
     "listen_addresses": "",  # the socket only
     "unix_socket_permissions": "0700",
-    # A crash of the machine may lose the last half second, never the database.
-    "synchronous_commit": "off",
     "shared_buffers": "64MB",
     "max_wal_size": "256MB",
     "log_checkpoints": "off",

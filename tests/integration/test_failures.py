@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ import yaml
 from pygeoapi_prefect import storage
 from support import s3_server, web
 from support.gate import DROP, HANG, OPEN, Gate, gate
-from support.http import assert_problem, execute, paused_pool, prefect_run
+from support.http import assert_problem, execute, job_of, paused_pool, prefect_run
 from support.polling import wait_for, wait_for_recovery
 from support.prefect_api import use_prefect
 from support.stack import RunningStack
@@ -35,6 +36,7 @@ class Broken:
     prefect: Gate
     log: Path
     results: Path
+    config: Path
 
     def post(self, process: str, **inputs: Any) -> httpx.Response:
         return self.client.post(f"/processes/{process}/execution", json={"inputs": inputs})
@@ -56,6 +58,8 @@ def broken(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 "prefect": {"result_storage": block},
             },
         }
+    own = {"result_storage": "local-file-system/fault-made-again"}
+    config["resources"]["many-here"]["processor"]["prefect"] = own
     (folder / "config.yml").write_text(yaml.safe_dump(config, width=1000))
     (folder / "results").mkdir()
     bucket = "fault-bucket"
@@ -73,7 +77,7 @@ def broken(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Ite
         own = web.environment(f"http://127.0.0.1:{opened.port}/api")
         with web.serving(own, folder / "config.yml", log, "/healthz") as client:
             limit_files(client, log)
-            yield Broken(client, opened, log, folder / "results")
+            yield Broken(client, opened, log, folder / "results", folder / "config.yml")
 
 
 def limit_files(client: httpx.Client, log: Path) -> None:
@@ -134,6 +138,46 @@ def test_an_outage_of_prefect(broken: Broken, mode: str, told: str, seconds: flo
     broken.prefect.mode = OPEN
     wait_for_recovery(lambda: broken.client.get(f"/jobs/{job}").status_code == 200, 30, mode)
     assert broken.post("hello-world", name="Joe").status_code == 200
+
+
+def test_a_404_that_is_not_prefects_is_no_dismissal(broken: Broken, stack: RunningStack) -> None:
+    """A proxy in front of Prefect answers while somebody waits: the job is not gone."""
+    with ThreadPoolExecutor(1) as pool:
+        with paused_pool(stack):
+            waiting = pool.submit(broken.post, "simple-flow", name="Joe")
+            wait_for(lambda: known_jobs(broken, "accepted"), 30, "it waits")
+            logged = len(broken.log.read_text())
+            broken.prefect.mode = "404"
+            wait_for(lambda: broken.said("waiting on", logged), 30, "the wait has met it")
+            broken.prefect.mode = OPEN
+        reply = waiting.result(120)
+    assert (reply.status_code, reply.text) == (200, "Hello Joe!")
+
+
+def known_jobs(broken: Broken, status: str) -> list[dict[str, Any]]:
+    query = {"status": status, "processID": "simple-flow"}
+    jobs: list[dict[str, Any]] = broken.client.get("/jobs", params=query).json()["jobs"]
+    return jobs
+
+
+def test_a_block_that_was_deleted_and_made_again(broken: Broken, stack: RunningStack) -> None:
+    """Its identifier is another one; its name and its folder are the same."""
+    folder = broken.results.with_name("made-again")
+    with use_prefect(stack.prefect_api_url):
+        storage.save_local_block("fault-made-again", str(folder))
+        reply = broken.post("many-here")
+        assert reply.status_code == 200, reply.text
+        job = job_of(reply)
+        path = "/block_types/slug/local-file-system/block_documents/name/fault-made-again"
+        block = stack.prefect.get(path).json()["id"]
+        stack.prefect.delete(f"/block_documents/{block}").raise_for_status()
+        storage.save_local_block("fault-made-again", str(folder))
+    own = web.environment(stack.prefect_api_url)
+    with web.serving(own, broken.config, broken.log.with_name("again.log"), "/healthz") as client:
+        assert client.get(f"/jobs/{job}").json()["status"] == "successful"
+        assert client.get(f"/jobs/{job}/results").status_code == 200
+        assert client.delete(f"/jobs/{job}").json()["status"] == "dismissed"
+        assert_problem(client.get(f"/jobs/{job}"), 404)
 
 
 def test_a_block_that_does_not_exist_and_then_does(broken: Broken, stack: RunningStack) -> None:

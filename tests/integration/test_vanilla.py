@@ -85,6 +85,7 @@ def test_several_outputs_and_the_job_id(stack: RunningStack, where: str) -> None
         ("execute", 500, "cannot be executed"),
         ("own", 422, "cannot be read"),
         ("unexpected", 500, "The process failed"),
+        ("exit", 500, "The process failed"),
     ],
 )
 def test_every_kind_of_error(

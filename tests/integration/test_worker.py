@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from support.gate import gate
 from support.polling import wait_for
-from support.stack import RunningStack
+from support.stack import RunningStack, free_port
 from support.workers import Pool, Worker, is_alive, seconds_until
 
 CANCEL_SECONDS = 3.0  # one second on a quiet machine; tests share theirs
@@ -192,6 +193,22 @@ def test_a_wrong_job_variable(worker: Worker, pool: Pool) -> None:
     run = pool.wait(pool.submit("ok", job_variables={"memory_limit_mb": -1}))
     assert run["state_type"] == "CRASHED"
     assert "memory_limit_mb" in run["state"]["message"]
+
+
+def test_a_run_whose_process_prefect_did_not_answer_is_begun_again(
+    worker: Worker, pool: Pool
+) -> None:
+    """It never began, so that it is not lost: only its process meets a Prefect that is away."""
+    port = free_port()  # nobody listens there yet
+    env = {"env": {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}}
+    run_id = pool.submit("ok", job_variables=env)
+    wait_for(lambda: pool.states(run_id).count("Pending") >= 2, 60, worker.text)
+    assert pool.run(run_id)["run_count"] == 0
+    assert "Crashed" not in pool.states(run_id)
+    assert "Prefect did not answer the process of the run" in worker.text()
+    with gate(pool.api.base_url.port or 0, port):
+        assert pool.wait(run_id, timeout=60)["state_type"] == "COMPLETED"
+    assert len(pool.notes(run_id)) == 1
 
 
 # -- Retries and concurrency ---------------------------------------------------------------------

@@ -43,7 +43,7 @@ class Unprocessable(ProcessorExecuteError):  # type: ignore[misc]
     ogc_exception_code = "UnreadableInput"
 
 
-ERRORS: dict[str, Exception] = {
+ERRORS: dict[str, BaseException] = {
     "execute": ProcessorExecuteError("only for the log", user_msg="cannot be executed"),
     "own": Unprocessable("only for the log", user_msg="cannot be read"),
     "generic": ProcessorGenericError("a generic fault"),
@@ -53,6 +53,7 @@ ERRORS: dict[str, Exception] = {
     "process": ProcessError("secret of the process"),
     "no-process": UnknownProcessError("secret of the process"),
     "unexpected": ValueError("secret of the server"),
+    "exit": SystemExit(3),
 }
 
 

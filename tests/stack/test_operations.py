@@ -29,13 +29,17 @@ def test_backup_and_restore_into_another_project(stack: ComposeStack, tmp_path: 
     job_id = stack.submit("simple-flow", {"name": "Bea"})
     stack.wait_for_jobs(job_id)
     backup = tmp_path / "backup"
+    stack.compose("stop", "worker")
+    waiting = stack.submit("simple-flow", {"name": "W" * 20_000})  # its request is in the store
     stack.run("scripts/backup", str(backup))
+    stack.compose("start", "worker")
     assert {file.stat().st_mode & 0o077 for file in backup.iterdir()} == {0}
     assert "exists" in stack.run("scripts/backup", str(backup), check=False)
     with another(tmp_path / "other") as other:
         other.run("scripts/restore", str(backup))
         assert other.job(job_id)["status"] == "successful"
         assert "Hello Bea!" in other.client.get(f"/jobs/{job_id}/results").text
+        assert [job["status"] for job in other.wait_for_jobs(waiting)] == ["successful"]
         other.wait_for_jobs(other.submit("simple-flow", {"name": "new"}))
         assert other.secret("PREFECT_ENCRYPTION_KEY") == stack.secret("PREFECT_ENCRYPTION_KEY")
 

@@ -17,12 +17,12 @@ class Gate:
         port: Where it listens.
     """
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, port: int = 0) -> None:
         self._target = target_port
         self._mode = OPEN
         self._lock = threading.Lock()
         self._connections: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -94,9 +94,9 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 
 @contextmanager
-def gate(target_port: int) -> Iterator[Gate]:
-    """A gate, open, in front of a port of this machine."""
-    opened = Gate(target_port)
+def gate(target_port: int, port: int = 0) -> Iterator[Gate]:
+    """A gate, open, in front of a port of this machine; at ``port``, or at a free one."""
+    opened = Gate(target_port, port)
     try:
         yield opened
     finally:

@@ -1,5 +1,6 @@
 """The guard against SSRF, against a real server on loopback."""
 
+import gzip
 import json
 import threading
 import time
@@ -40,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.reply(200, b"no json", "text/plain")
             case "/big":
                 self.reply(200, BIG, "image/tiff")
+            case "/compressed":
+                self.reply(200, gzip.compress(b" " * 90_000), "application/json", encoding="gzip")
             case "/slow":
                 self.trickle()
             case "/endless":
@@ -62,10 +65,14 @@ class Handler(BaseHTTPRequestHandler):
             right = self.headers["Event-Id"] == "e" and body == b"{}"
             self.reply(200 if right and self.path == "/taken" else 500, b"", "text/plain")
 
-    def reply(self, status: int, body: bytes, media_type: str, location: str = "") -> None:
+    def reply(
+        self, status: int, body: bytes, media_type: str, location: str = "", encoding: str = ""
+    ) -> None:
         self.send_response(status)
         if location:
             self.send_header("Location", location)
+        if encoding:
+            self.send_header("Content-Encoding", encoding)
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -115,6 +122,17 @@ def fetch(url: str) -> object:
 def test_json_is_fetched(server: str) -> None:
     assert fetch(f"{server}/json") == {"a": 1}
     assert fetch(f"{server}/once") == {"a": 1}
+
+
+def test_what_could_unfold_to_any_size_is_refused(server: str) -> None:
+    with pytest.raises(InvalidJobParameterError, match="compressed"):
+        fetch(f"{server}/compressed")
+
+
+@pytest.mark.parametrize("character", ["\0", "\r\n", "\x7f", "\u2028"])
+def test_a_url_with_control_characters_is_none(server: str, character: str) -> None:
+    with pytest.raises(InvalidJobParameterError, match="is not an http or https URL"):
+        outgoing.check_address(f"{server}/{character}x")
 
 
 def test_the_host_is_the_one_of_the_url(server: str) -> None:

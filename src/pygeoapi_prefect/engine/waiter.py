@@ -14,6 +14,7 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect.engine import events, runs
+from pygeoapi_prefect.engine.client import check
 from pygeoapi_prefect.errors import EngineUnavailable
 
 LOGGER = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class Waiter:
             try:
                 run = runs.read(run_id)
             except ObjectNotFound:
+                check()  # what is not Prefect's answer is an outage
                 return None
             if run.is_final:
                 break

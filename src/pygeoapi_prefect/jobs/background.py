@@ -1,24 +1,53 @@
 """What has to be done with Prefect later, when Prefect could not be reached."""
 
+import heapq
+import logging
 import threading
+import time
 from collections.abc import Callable
+from itertools import count
 
 from pygeoapi_prefect.errors import EngineUnavailable
 
+LOGGER = logging.getLogger(__name__)
 RETRY_SECONDS = 5.0
 
+_changed = threading.Condition()
+_waiting: list[tuple[float, int, Callable[[], object]]] = []  # a heap, by the time that is due
+_numbers = count()
 
-def in_background(action: Callable[[], object]) -> None:
-    """Do something in a thread of its own, as soon as Prefect can be reached."""
-    threading.Thread(target=_until_done, args=(action,), daemon=True).start()
+
+def in_background(action: Callable[[], object], delay: float = 0) -> None:
+    """Do something as soon as Prefect can be reached, in one thread for all that waits.
+
+    Args:
+        action: Raises ``EngineUnavailable`` if it has to be done again.
+        delay: Seconds until it is done for the first time.
+    """
+    with _changed:
+        is_first = not _waiting
+        heapq.heappush(_waiting, (time.monotonic() + delay, next(_numbers), action))
+        _changed.notify()
+    if is_first:
+        threading.Thread(target=_until_done, name="background", daemon=True).start()
 
 
-def _until_done(action: Callable[[], object]) -> None:
-    waiting = threading.Event()
+def _until_done() -> None:
+    """Do all that waits; what is being done stays in the list. The last ends the thread."""
     while True:
+        with _changed:
+            while (remaining := _waiting[0][0] - time.monotonic()) > 0:
+                _changed.wait(remaining)
+            entry = _waiting[0]
         try:
-            action()
+            entry[2]()
         except EngineUnavailable:
-            waiting.wait(RETRY_SECONDS)
-        else:
-            return
+            time.sleep(RETRY_SECONDS)
+            continue
+        except Exception:
+            LOGGER.exception("what was left to do for Prefect failed")
+        with _changed:
+            _waiting.remove(entry)
+            heapq.heapify(_waiting)
+            if not _waiting:
+                return

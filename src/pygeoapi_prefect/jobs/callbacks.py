@@ -22,7 +22,7 @@ from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNam
 
 from pygeoapi_prefect import outgoing
 from pygeoapi_prefect.engine import events, runs
-from pygeoapi_prefect.errors import JobNotFoundError, StackError, StorageUnavailable
+from pygeoapi_prefect.errors import EngineUnavailable, JobNotFoundError, StackError
 from pygeoapi_prefect.jobs import status, subscriber
 from pygeoapi_prefect.jobs.service import Jobs
 from pygeoapi_prefect.results import links
@@ -141,17 +141,27 @@ class Callbacks:
         with self._lock:
             self._settled = {one for one in self._settled if one.partition(":")[0] in jobs}
         for run in owed:
-            callback = self._callback(run)
-            if callback is None:
-                continue
-            following = next_attempt(self._made(callback), now)
-            if following is None or callback.url is None:
-                self._settle(run, callback)
-            elif following[1]:
-                soonest = min(soonest, following[1].total_seconds())
-            else:
-                self._submit(run, callback, following[0])
+            try:
+                soonest = min(soonest, self._see_to(run, now))
+            except EngineUnavailable:
+                raise
+            except StackError as error:  # of this job alone; no attempt is used up
+                LOGGER.warning("job %s: its callback has to wait: %s", status.job_id(run), error)
         return max(soonest, SHORTEST_PAUSE)
+
+    def _see_to(self, run: runs.Run, now: datetime) -> float:
+        """Make the attempt that is due for a job; seconds until there may be another one."""
+        callback = self._callback(run)
+        if callback is None:
+            return POLL_SECONDS
+        following = next_attempt(self._made(callback), now)
+        if following is None or callback.url is None:
+            self._settle(run, callback)
+            return POLL_SECONDS
+        if not following[1]:
+            self._submit(run, callback, following[0])
+            return POLL_SECONDS
+        return following[1].total_seconds()
 
     def _callback(self, run: runs.Run) -> Callback | None:
         """What is owed for a run's status; None if it is being, or was, seen to."""
@@ -161,9 +171,6 @@ class Callbacks:
             try:
                 state = self._jobs.verified_status(status.job_id(run))
             except JobNotFoundError:
-                return None
-            except StorageUnavailable as error:  # no attempt: the results could not be told
-                LOGGER.warning("job %s: its callback has to wait: %s", status.job_id(run), error)
                 return None
         if state == "dismissed" and not run.is_final:
             return None  # its end is still to come

@@ -6,7 +6,9 @@ import socket
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +57,7 @@ class LocalRunner:
             return runner(submission)
         except EngineUnavailable:
             # The client is told to try again; what Prefect may have of this attempt is to end.
-            in_background(lambda: end_unrecorded(submission.job_id))
+            in_background(partial(end_unrecorded, submission.job_id))
             raise
 
     def store(self, slug: object) -> storage.Store:
@@ -138,7 +140,8 @@ class LocalRunner:
             )
             if submission.labels:
                 client.update_flow_run_labels(flow_run.id, {**submission.labels})
-        run_flow(flow, flow_run=flow_run, parameters=values, return_type="state")
+        with suppress(SystemExit):  # Prefect has recorded it; it is not to end the web process
+            run_flow(flow, flow_run=flow_run, parameters=values, return_type="state")
         run = runs.read(str(flow_run.id))
         if run.state_type == "CANCELLING":  # dismissed meanwhile, and nobody else ends it
             return self._end(run, "CANCELLED", "Dismissed by a client", None)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.config import describe
 from pygeoapi_prefect.engine.runs import Run
-from pygeoapi_prefect.errors import JobFailedError, OutputNotFound
+from pygeoapi_prefect.errors import BlockNotFound, JobFailedError, OutputNotFound
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 
 INLINE = "pygeoapi_record"
@@ -73,7 +73,17 @@ def location(run: Run) -> tuple[storage.Store, str]:
         raise JobFailedError(f"the record of the job is serialized as {serializer}, not as JSON")
     if not metadata.get("storage_block_id"):
         raise JobFailedError("the record of the job is not in a storage block")
-    return storage.open_store_by_id(UUID(metadata["storage_block_id"])), metadata["storage_key"]
+    return _store(run, UUID(metadata["storage_block_id"])), metadata["storage_key"]
+
+
+def _store(run: Run, block_id: UUID) -> storage.Store:
+    try:
+        return storage.open_store_by_id(block_id)
+    except BlockNotFound:  # one that was made again has the same name and another identifier
+        slug = run.parameters.get("result_storage_block")
+        if not isinstance(slug, str):
+            raise
+        return storage.open_store(slug)
 
 
 def _is_instance(document: Any) -> bool:

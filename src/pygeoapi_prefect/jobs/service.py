@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from prefect.exceptions import ObjectNotFound
+
 from pygeoapi_prefect import errors, storage
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.engine import runs
@@ -223,7 +225,14 @@ class Jobs:
             JobNotFoundError: There is no such job.
             StorageUnavailable: The outputs cannot be removed now; the job is still there.
         """
-        run = self._find(job_id)
+        try:
+            info = status.status_info(self._dismissed(self._find(job_id)))
+        except ObjectNotFound as error:
+            raise JobNotFoundError(f"Job '{job_id}' was removed meanwhile") from error
+        return {**info, "status": "dismissed", "message": "The job was dismissed"}
+
+    def _dismissed(self, run: runs.Run) -> runs.Run:
+        job_id = status.job_id(run)
         if not run.is_final and run.state_type != "CANCELLING":
             runs.cancel(run.id)
             LOGGER.info("job %s: dismissed", job_id)
@@ -233,8 +242,7 @@ class Jobs:
         elif run.is_final:
             self._remove(run)
             LOGGER.info("job %s: removed with its outputs", job_id)
-        info = status.status_info(run)
-        return {**info, "status": "dismissed", "message": "The job was dismissed"}
+        return run
 
     def _patience(self, wait: float | None) -> float:
         longest = self._settings.manager.sync_timeout_seconds
@@ -265,7 +273,7 @@ class Jobs:
         """A verified run; while its record cannot be read, what Prefect knows of it."""
         try:
             return self._verified(run)
-        except errors.StorageUnavailable as error:
+        except (errors.StorageUnavailable, errors.ConfigurationError) as error:
             LOGGER.warning("job %s: its record is not checked: %s", status.job_id(run), error)
             return run
 

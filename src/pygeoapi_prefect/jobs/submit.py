@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -34,6 +35,9 @@ LOGGER = logging.getLogger(__name__)
 REQUEST_FILE = "request.json"
 REPLY = ("outputs", "response")
 MAX_REFERENCES = 32  # in one request: each may take half a minute
+LATE_SECONDS = (
+    15  # a run that Prefect has not answered for may come to be after one has looked for it
+)
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,8 @@ class Queue:
             return self._create(submission, values, self._deployment_id(process))
         except EngineUnavailable:
             # The client is told to try again: a run that Prefect created all the same must not run.
-            in_background(lambda: cancel_unanswered(submission.job_id))
+            for delay in (0, LATE_SECONDS):
+                in_background(partial(cancel_unanswered, submission.job_id), delay)
             raise
 
     @staticmethod

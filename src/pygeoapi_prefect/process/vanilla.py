@@ -50,6 +50,7 @@ def run(
 
     Raises:
         Exception: Whatever the processor raises; an error of pygeoapi's with its public message.
+        RuntimeError: It wanted to end the interpreter, which is not its own.
     """
     processor.set_job_id(job_id)
     inputs = dict(request.get("inputs", {}))
@@ -63,6 +64,8 @@ def run(
         if error.user_msg:
             error.args = (error.user_msg,)
         raise
+    except SystemExit as error:
+        raise RuntimeError(f"the process called sys.exit({error.code!r})") from error
     return outputs(media_type, value, list(described))
 
 

@@ -40,7 +40,7 @@ from prefect.states import Failed
 
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
-from pygeoapi_prefect.worker import download, lean, orphans, wire
+from pygeoapi_prefect.worker import download, ending, lean, orphans, wire
 from pygeoapi_prefect.worker.wire import Job
 
 EXIT_ERROR = 1
@@ -114,8 +114,10 @@ def main(job: Job, settings: Settings) -> NoReturn:
                 pass  # the worker, which sent it, decides on the state
             finally:
                 drain()
-    except BaseException:
+    except BaseException as error:
         traceback.print_exc()
+        if ending.is_unavailable(error):
+            status = wire.UNAVAILABLE
     finally:
         with suppress(Exception):
             sys.stdout.flush()

@@ -222,13 +222,14 @@ class Dispatcher:
             ended = await self._watch(active, child, limits.timeout_seconds)
             concluded = self._concluded(active, scratch)
             reason = ending.describe(ended, limits.memory_limit_mb)
-            state = concluded or await self._settle(active, reason, limits.timeout_seconds)
-            if state == "Crashed" and active.reason is None:
+            state = concluded or await self._settle(active, ended, reason, limits.timeout_seconds)
+            if state in ("Crashed", "Scheduled") and active.reason is None:
                 level, why = logging.WARNING, "" if concluded else f": {reason}"
         except Exception as error:
             LOGGER.exception("%s: could not be run", name)
             message = f"The run could not be started: {type(error).__name__}: {error}"
-            state = await self._insist(lambda: ending.crash(self._api, active.id, message))
+            end = ending.hand_back if ending.is_unavailable(error) else ending.crash
+            state = await self._insist(lambda: end(self._api, active.id, message))
         finally:
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
         used = f"; {ended.cpu:.2f} s of processor, {ended.memory_mb} MiB" if ended else ""
@@ -279,12 +280,13 @@ class Dispatcher:
                 return (scratch / wire.CONCLUDED).read_text()
         return None
 
-    async def _settle(self, active: Active, reason: str, limit: float | None) -> str:
+    async def _settle(self, active: Active, ended: Exit, reason: str, limit: float | None) -> str:
         """Make sure that a run has ended in Prefect, too; in which state.
 
         Args:
             active: The run; its process is gone.
-            reason: How the process ended.
+            ended: What is known of the process's end.
+            reason: The same, for people.
             limit: Its time limit, in seconds.
         """
 
@@ -295,6 +297,9 @@ class Dispatcher:
                 return await ending.hand_back(self._api, active.id, "the worker was shut down")
             if active.reason == "kill":
                 return await ending.timed_out(self._api, active.id, limit or 0)
+            if ended.code == wire.UNAVAILABLE:
+                await asyncio.sleep(RETRY_SECONDS)  # it may be refused again at once
+                return await ending.hand_back(self._api, active.id, reason)
             return await ending.crash(self._api, active.id, reason)
 
         return await self._insist(settle)

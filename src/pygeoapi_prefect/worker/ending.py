@@ -5,6 +5,7 @@ import signal
 import httpx
 from prefect.exceptions import ObjectNotFound
 
+from pygeoapi_prefect.worker import wire
 from pygeoapi_prefect.worker.api import AWAITING_RETRY, FINAL, Api, Json
 from pygeoapi_prefect.worker.forks import Exit
 
@@ -15,6 +16,8 @@ def describe(ended: Exit, memory_limit_mb: int | None = None) -> str:
     """How a process ended, for people."""
     if ended.error is not None:
         return f"The process of the run could not go on: {ended.error}"
+    if ended.code == wire.UNAVAILABLE:
+        return "Prefect did not answer the process of the run"
     if ended.code >= 0:
         return f"The process of the run ended with exit code {ended.code} without reporting a state"
     try:
@@ -111,7 +114,9 @@ def is_unavailable(error: BaseException) -> bool:
     """Whether Prefect did not answer, which may be otherwise a moment later."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code >= 500
-    return isinstance(error, httpx.TransportError)
+    if isinstance(error, httpx.TransportError):
+        return True
+    return error.__cause__ is not None and is_unavailable(error.__cause__)
 
 
 def _is_settled(run: Json) -> bool:

@@ -15,6 +15,8 @@ CONCLUDED = "concluded"
 """File in a run's folder: its process has seen the run's end. It holds the state's name."""
 IMPORTED = "imported"
 """File in a run's folder: names of the modules that the run had to import, one in each line."""
+UNAVAILABLE = 75
+"""Exit status of a run's process to which Prefect did not answer (EX_TEMPFAIL of sysexits.h)."""
 Signal = Literal["cancel", "hand-back", "kill"]
 
 

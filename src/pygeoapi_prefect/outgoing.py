@@ -8,6 +8,7 @@ environment are not used: they would resolve the name themselves.
 """
 
 import ipaddress
+import math
 import socket
 import threading
 import time
@@ -75,13 +76,13 @@ def post(href: str, content: bytes, headers: Mapping[str, str]) -> None:
     raise InvalidJobParameterError(f"{href} did not take it: {reason}")
 
 
-def fetch(href: str, *, max_bytes: int) -> bytes:
-    """The JSON text that a reference leads to.
+def fetch(href: str, *, max_bytes: int, seconds: float = math.inf) -> bytes:
+    """The JSON text that a reference leads to, within so many seconds, and ``JSON_SECONDS``.
 
     Raises:
         InvalidJobParameterError: It cannot be had or is too large; names the URL.
     """
-    with _open(href, JSON_SECONDS, JSON_TYPES) as (response, deadline):
+    with _open(href, min(seconds, JSON_SECONDS), JSON_TYPES) as (response, deadline):
         return b"".join(_limited(response, href, max_bytes, deadline))
 
 

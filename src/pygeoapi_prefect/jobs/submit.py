@@ -3,11 +3,11 @@
 import json
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from typing import Any
 
 from prefect.exceptions import ObjectNotFound
@@ -34,7 +34,8 @@ from pygeoapi_prefect.process.registry import Process
 LOGGER = logging.getLogger(__name__)
 REQUEST_FILE = "request.json"
 REPLY = ("outputs", "response")
-MAX_REFERENCES = 32  # in one request: each may take half a minute
+MAX_REFERENCES = 32
+REFERENCES_SECONDS = 60.0  # for all of a request: a thread of the web process waits for them
 LATE_SECONDS = (
     15  # a run that Prefect has not answered for may come to be after one has looked for it
 )
@@ -87,27 +88,54 @@ def validate(
     execute_request.check_outputs(request, description["outputs"])
     _check_subscriber(request.get("subscriber") or {})
 
-    fetched = count(1)
-
-    def fetch(name: str, link: Mapping[str, Any]) -> Any:
-        if next(fetched) > MAX_REFERENCES:
-            raise InvalidJobParameterError(f"more than {MAX_REFERENCES} inputs by reference")
-        return _named(
-            name,
-            lambda: execute_request.load(outgoing.fetch(link["href"], max_bytes=limit)),
-        )
-
     def check(name: str, link: Mapping[str, Any]) -> None:
         _named(name, lambda: outgoing.check(link["href"]))
 
     checked = inputs.validate(
-        request.get("inputs", {}), description["inputs"], fetch=fetch, check=check
+        request.get("inputs", {}),
+        description["inputs"],
+        fetch=References(limit).fetch,
+        check=check,
     )
     checked_request = {**request, "inputs": checked}
     if not process.is_vanilla:
         _check_model(checked_request)
     mode = prefer.negotiate(prefer.parse(prefer_headers), process.job_control_options)
     return Submission(process, checked_request, mode)
+
+
+class References:
+    """Fetches the JSON inputs by reference of one request, within what one request may cost.
+
+    Args:
+        max_bytes: Largest size of each.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._left = MAX_REFERENCES
+        self._ends = time.monotonic() + REFERENCES_SECONDS
+
+    def fetch(self, name: str, link: Mapping[str, Any]) -> Any:
+        """What the link of an input leads to.
+
+        Raises:
+            InvalidJobParameterError: It cannot be had, or there are too many, or too slow ones.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise InvalidJobParameterError(f"more than {MAX_REFERENCES} inputs by reference")
+        seconds = self._ends - time.monotonic()
+        if seconds <= 0:
+            raise InvalidJobParameterError(
+                f"the inputs by reference take more than {REFERENCES_SECONDS:g} s"
+            )
+
+        def load() -> Any:
+            text = outgoing.fetch(link["href"], max_bytes=self._max_bytes, seconds=seconds)
+            return execute_request.load(text)
+
+        return _named(name, load)
 
 
 def _check_subscriber(wanted: Mapping[str, str]) -> None:

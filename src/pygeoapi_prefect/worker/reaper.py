@@ -126,6 +126,8 @@ class Reaper:
             except ObjectNotFound:
                 return
         for run_id in run_ids:
+            if await self._api.claimant(run_id) != name:
+                continue  # another reaper has given it away meanwhile
             state = await ending.hand_back(self._api, run_id, f"its worker '{name}' has died")
             LOGGER.warning("Run %s of the dead worker %s: %s", run_id, name, state)
         self._seen.pop(name, None)

@@ -159,6 +159,16 @@ def test_of_two_reapers_one_sees_to_the_runs(watch: Watch) -> None:
     assert watch.state("lost") == "RUNNING"
 
 
+def test_a_run_that_another_reaper_has_given_away_is_left_alone(watch: Watch) -> None:
+    """Of a worker that is not listed any more, no removal decides who sees to the runs."""
+    watch.server.claim("lost", DEAD)
+    del watch.server.heartbeats[DEAD]
+    watch.look(10)
+    watch.server.claims["lost"] = "worker-0000beef"  # since we have looked
+    watch.look(60)
+    assert watch.state("lost") == "RUNNING"
+
+
 def test_a_run_that_prefect_gave_us_without_our_knowing(watch: Watch) -> None:
     watch.server.claim("ours", US, state_type="PENDING", run_count=0)
     watch.look(20)

@@ -1,0 +1,60 @@
+"""What the inputs by reference of one request may cost, against a real server on loopback."""
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.jobs import submit
+
+PAUSE_SECONDS = 0.2
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers ``{}``: at /slow after a while."""
+
+    def do_GET(self) -> None:
+        if self.path == "/slow":
+            time.sleep(PAUSE_SECONDS)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server on loopback that is allowed; its address."""
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.02,))
+    thread.start()
+    monkeypatch.setenv("OUTGOING_ALLOWED_HOSTS", "127.0.0.0/8")
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
+
+
+def test_so_many_and_no_more(server: str) -> None:
+    references = submit.References(1000)
+    for _ in range(submit.MAX_REFERENCES):
+        assert references.fetch("a", {"href": f"{server}/quick"}) == {}
+    with pytest.raises(InvalidJobParameterError, match="more than 32 inputs"):
+        references.fetch("a", {"href": f"{server}/quick"})
+
+
+def test_all_of_a_request_have_one_deadline(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submit, "REFERENCES_SECONDS", 5 * PAUSE_SECONDS)
+    references = submit.References(1000)
+    began = time.monotonic()
+    link = {"href": f"{server}/slow"}
+    with pytest.raises(InvalidJobParameterError, match="take"):
+        all(references.fetch("a", link) == {} for _ in range(20))
+    assert time.monotonic() - began < 15 * PAUSE_SECONDS

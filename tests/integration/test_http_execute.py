@@ -167,3 +167,13 @@ def test_a_large_output_is_streamed(stack: RunningStack) -> None:
     assert reply.status_code == 200
     assert len(reply.content) == 50 * 1024 * 1024 + 5
     assert reply.headers["Content-Length"] == str(len(reply.content))
+
+
+@pytest.mark.parametrize("process_id", ["careless", "careless-here"])
+def test_a_flow_that_ends_the_interpreter_fails_its_job_and_no_more(
+    stack: RunningStack, process_id: str
+) -> None:
+    reply = execute(stack, process_id, {"kind": "exit"})
+    assert_problem(reply, 500, "job-failed")
+    page = stack.client.get("/jobs", params={"processID": process_id, "limit": 1}).json()
+    assert page["jobs"][0]["status"] == "failed"

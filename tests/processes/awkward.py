@@ -137,6 +137,8 @@ def careless(
         raise exceptions.MissingJobParameterError("Cannot process without a name")
     if kind == "unexpected":
         raise ValueError("secret of the server")
+    if kind == "exit":
+        sys.exit(3)
     if kind == "own":
         raise Unreadable("the raster cannot be read")
     if kind == "outside":

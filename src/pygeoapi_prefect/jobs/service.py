@@ -13,7 +13,7 @@ from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect import errors, storage
 from pygeoapi_prefect.config import Settings
-from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.engine import client, runs
 from pygeoapi_prefect.engine.waiter import Waiter
 from pygeoapi_prefect.errors import JobDismissedError, JobFailedError, JobNotFoundError
 from pygeoapi_prefect.jobs import records, status, submit
@@ -228,6 +228,7 @@ class Jobs:
         try:
             info = status.status_info(self._dismissed(self._find(job_id)))
         except ObjectNotFound as error:
+            client.check()  # what is not Prefect's answer is an outage
             raise JobNotFoundError(f"Job '{job_id}' was removed meanwhile") from error
         return {**info, "status": "dismissed", "message": "The job was dismissed"}
 

@@ -36,9 +36,8 @@ REQUEST_FILE = "request.json"
 REPLY = ("outputs", "response")
 MAX_REFERENCES = 32
 REFERENCES_SECONDS = 60.0  # for all of a request: a thread of the web process waits for them
-LATE_SECONDS = (
-    15  # a run that Prefect has not answered for may come to be after one has looked for it
-)
+LATE_SECONDS = 15.0
+"""Until one looks a second time for a run that Prefect has not answered for: it may come late."""
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,19 @@ def test_an_outage_of_prefect(broken: Broken, mode: str, told: str, seconds: flo
     assert broken.post("hello-world", name="Joe").status_code == 200
 
 
+def test_a_request_that_prefect_did_not_take_leaves_nothing(
+    broken: Broken, stack: RunningStack
+) -> None:
+    results = stack.state / "results"
+    assert broken.post("simple-flow", name="Joe").status_code == 200
+    before = {path.name for path in results.iterdir()}
+    broken.prefect.mode = "500"
+    assert_problem(broken.post("simple-flow", name="x" * 20_000), 503)
+    assert {path.name for path in results.iterdir()} - before
+    broken.prefect.mode = OPEN
+    wait_for(lambda: {path.name for path in results.iterdir()} <= before, 60, "it is removed")
+
+
 def test_a_404_that_is_not_prefects_is_no_dismissal(broken: Broken, stack: RunningStack) -> None:
     """A proxy in front of Prefect answers while somebody waits: the job is not gone."""
     with ThreadPoolExecutor(1) as pool:

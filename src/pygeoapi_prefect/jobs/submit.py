@@ -194,8 +194,9 @@ class Queue:
             return self._create(submission, values, self._deployment_id(process))
         except EngineUnavailable:
             # The client is told to try again: a run that Prefect created all the same must not run.
-            for delay in (0, LATE_SECONDS):
-                in_background(partial(cancel_unanswered, submission.job_id), delay)
+            in_background(partial(cancel_unanswered, submission.job_id))
+            forget = partial(forget_unanswered, submission.job_id, process.result_storage)
+            in_background(forget, LATE_SECONDS)
             raise
 
     @staticmethod
@@ -235,8 +236,8 @@ class Queue:
             self._deployments.pop(process.id, None)
 
 
-def cancel_unanswered(job_id: str) -> None:
-    """Cancel the run of a job that no client knows of, if there is one.
+def cancel_unanswered(job_id: str) -> bool:
+    """Cancel the run of a job that no client knows of; whether there is one.
 
     Raises:
         EngineUnavailable: Prefect cannot be reached.
@@ -245,6 +246,18 @@ def cancel_unanswered(job_id: str) -> None:
     if run is not None and not run.is_final:
         LOGGER.warning("job %s: created, but its client was told 503; it is cancelled", job_id)
         runs.cancel(run.id)
+    return run is not None
+
+
+def forget_unanswered(job_id: str, block: str) -> None:
+    """The same, and remove the request from the store where there is no run that has it.
+
+    Raises:
+        EngineUnavailable: Prefect cannot be reached.
+        StorageUnavailable: The store cannot be reached; the request stays.
+    """
+    if not cancel_unanswered(job_id):
+        storage.open_store(block).delete_folder(job_id)
 
 
 def parameters(

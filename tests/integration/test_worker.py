@@ -207,7 +207,10 @@ def test_a_run_whose_process_prefect_did_not_answer_is_begun_again(
     assert "Crashed" not in pool.states(run_id)
     assert "Prefect did not answer the process of the run" in worker.text()
     with gate(pool.api.base_url.port or 0, port):
-        assert pool.wait(run_id, timeout=60)["state_type"] == "COMPLETED"
+        run = pool.wait(run_id, timeout=60)
+        assert run["state_type"] == "COMPLETED"
+        ended = f"{run['name']}: Completed after"
+        wait_for(lambda: ended in worker.text(), 60, worker.text)  # its process needs Prefect still
     assert len(pool.notes(run_id)) == 1
 
 

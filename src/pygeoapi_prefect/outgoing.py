@@ -26,10 +26,17 @@ from pygeoapi_prefect.errors import InvalidJobParameterError
 MAX_REDIRECTS = 5
 JSON_SECONDS = 30.0
 POST_SECONDS = 30.0
-JSON_TYPES = "application/json, application/geo+json"
+JSON_TYPES = "application/json, application/geo+json, text/plain;q=0.5"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# Ways inside that Python takes for public: local NAT64, IPv4-compatible, 6to4 relays.
-_RELAYS = [ipaddress.ip_network(n) for n in ("64:ff9b:1::/48", "::/96", "192.88.99.0/24")]
+# Ways inside that Python takes for public: local NAT64, IPv4-compatible, 6to4 relays, addresses
+# translated by SIIT, site-local ones of old, and those of protocols.
+_RELAYS = [
+    ipaddress.ip_network(network)
+    for network in (
+        *("64:ff9b:1::/48", "::/96", "192.88.99.0/24"),
+        *("::ffff:0:0:0/96", "fec0::/10", "192.0.0.0/24"),
+    )
+]
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 

@@ -11,7 +11,7 @@ from pygeoapi_prefect.errors import InvalidJobParameterError, MissingJobParamete
 from pygeoapi_prefect.execution.schema import BBOX, problem, short
 
 Fetch = Callable[[str, Mapping[str, Any]], Any]
-"""Called with the input's id and a link; returns the JSON value that the link leads to."""
+"""Called with the input's id and a link; returns the JSON value or the text it leads to."""
 Check = Callable[[str, Mapping[str, Any]], None]
 """Called with the input's id and a link to something that is not JSON; raises if not allowed."""
 
@@ -71,7 +71,7 @@ def _input(
 
 def _value(name: str, value: Any, schema: Mapping[str, Any], fetch: Fetch, check: Check) -> Any:
     if is_link(value):
-        if not _is_json(schema, value):
+        if not _is_json(schema, value) and not (is_text(value) and _takes_text(schema)):
             if not _takes_media(schema):
                 raise InvalidJobParameterError(
                     f"input '{name}': a reference to JSON was expected, not to another media type"
@@ -132,6 +132,11 @@ def is_qualified(value: object) -> bool:
     return isinstance(value, dict) and "value" in value and set(value) <= QUALIFIERS
 
 
+def is_text(link: Mapping[str, Any]) -> bool:
+    """Whether a link says that it leads to plain text: a string as it is, without quotes."""
+    return _media_type(link).partition(";")[0].strip().lower() == "text/plain"
+
+
 def _is_json(schema: Mapping[str, Any], link: Mapping[str, Any]) -> bool:
     """Whether the value behind a link is JSON that the schema can be held against."""
     declared = _media_type(link)
@@ -139,6 +144,12 @@ def _is_json(schema: Mapping[str, Any], link: Mapping[str, Any]) -> bool:
         return False
     media_types = [str(part.get("contentMediaType", "")) for part in _alternatives(schema)]
     return any("json" in media_type for media_type in media_types) or not _takes_media(schema)
+
+
+def _takes_text(schema: Mapping[str, Any]) -> bool:
+    """Whether the schema, or an alternative of it, is for strings that are text."""
+    may_be = any("string" in str(part.get("type", "string")) for part in _alternatives(schema))
+    return may_be and not _takes_media(schema)
 
 
 def _takes_media(schema: Mapping[str, Any]) -> bool:

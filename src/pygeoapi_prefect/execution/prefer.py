@@ -8,6 +8,9 @@ from dataclasses import dataclass
 _ELEMENT = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+')
 _NAME_VALUE = re.compile(r'\s*([^\s=;"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*)))?')
 MAX_WAIT = 3600.0
+MAX_LENGTH = (
+    1000  # of a header: taking a longer one apart would cost more than a client may ask for
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def parse(headers: Iterable[str]) -> Preferences:
     """
     found: dict[str, str] = {}
     for header in headers:
+        if len(header) > MAX_LENGTH:
+            continue
         for element in _ELEMENT.findall(header):
             match = _NAME_VALUE.match(element)
             if match:

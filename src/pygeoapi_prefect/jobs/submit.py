@@ -103,6 +103,13 @@ def validate(
     return Submission(process, checked_request, mode)
 
 
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidJobParameterError("the reference leads to text that is not UTF-8") from error
+
+
 class References:
     """Fetches the JSON inputs by reference of one request, within what one request may cost.
 
@@ -131,8 +138,8 @@ class References:
             )
 
         def load() -> Any:
-            text = outgoing.fetch(link["href"], max_bytes=self._max_bytes, seconds=seconds)
-            return execute_request.load(text)
+            body = outgoing.fetch(link["href"], max_bytes=self._max_bytes, seconds=seconds)
+            return _text(body) if inputs.is_text(link) else execute_request.load(body)
 
         return _named(name, load)
 

@@ -10,6 +10,7 @@
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 from pygeoapi_prefect.results import links, multipart, problem, ranges
 
 RESULTS_REL = links.OGC_REL + "results"
+_SURROGATE = re.compile(rb"\\u[dD]")
 
 
 class Chunks(Protocol):
@@ -151,8 +153,10 @@ def inline(content: bytes, media_type: str) -> Any:
     essence = media_type.partition(";")[0].strip().lower()
     if essence == "application/json" or essence.endswith("+json"):
         try:
-            value = json.loads(content)
-        except ValueError:
+            value = json.loads(content, parse_constant=_refuse)
+            if _SURROGATE.search(content):
+                json.dumps(value, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):  # what the document cannot hold as JSON
             return _encoded(content, media_type)
         bare = isinstance(value, str | int | float | bool | list) and essence == "application/json"
         return value if bare else {"value": value, "mediaType": media_type}
@@ -163,6 +167,11 @@ def inline(content: bytes, media_type: str) -> Any:
             return _encoded(content, media_type)
         return text if essence == "text/plain" else {"value": text, "mediaType": media_type}
     return _encoded(content, media_type)
+
+
+def _refuse(constant: str) -> Any:
+    """Python reads and writes NaN and infinities; JSON has none (RFC 8259, section 6)."""
+    raise ValueError(constant)
 
 
 def _encoded(content: bytes, media_type: str) -> dict[str, str]:

@@ -44,5 +44,7 @@ def job_links(root: str, info: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def header(href: str, rel: str, **parameters: str) -> str:
-    """A ``Link`` header."""
-    return "; ".join([f"<{href}>", f'rel="{rel}"', *(f'{k}="{v}"' for k, v in parameters.items())])
+    """A ``Link`` header (RFC 8288), its values as quoted strings (RFC 9110, section 5.6.4)."""
+    values = {"rel": rel, **parameters}
+    escaped = {k: v.replace("\\", r"\\").replace('"', r"\"") for k, v in values.items()}
+    return "; ".join([f"<{href}>", *(f'{name}="{value}"' for name, value in escaped.items())])

@@ -99,7 +99,8 @@ class Views:
     def output(self, job_id: str, output_id: str) -> Response:
         """``GET /jobs/{jobID}/results/{outputID}`` (draft of version 2), whole or a range."""
         # Outputs have no validator, so no If-Range can be true: then the whole is sent.
-        wanted = None if "If-Range" in request.headers else request.headers.get("Range")
+        is_whole = request.method != "GET" or "If-Range" in request.headers
+        wanted = None if is_whole else request.headers.get("Range")
         return render.reply(self._jobs.output(job_id, output_id, wanted))
 
     def _job_list(self) -> Response:

@@ -155,6 +155,14 @@ def test_json_by_reference_is_fetched_and_validated() -> None:
         resolve({"type": "object", "required": ["a"]}, REMOTE, {"b": 1})
 
 
+def test_text_by_reference_is_fetched_and_validated() -> None:
+    link = {**REMOTE, "type": "text/plain; charset=utf-8"}
+    value, asked = resolve({"type": "string", "maxLength": 5}, link, "hello")
+    assert (value, asked) == ("hello", ["fetch x"])
+    with pytest.raises(InvalidJobParameterError, match=r"input 'x'.*maxLength"):
+        resolve({"type": "string", "maxLength": 4}, link, "hello")
+
+
 @pytest.mark.parametrize(
     ("schema", "link"),
     [

@@ -31,6 +31,7 @@ SYNC, ASYNC = "sync-execute", "async-execute"
         (["wait=\u0663"], Preferences()),
         (["wait=999999999"], Preferences(False, MAX_WAIT)),
         ([",,;=,"], Preferences()),
+        (['"' + '\\"' * 4000, "respond-async"], Preferences(True)),  # no time is spent on it
     ],
 )
 def test_parse(headers: list[str], expected: Preferences) -> None:

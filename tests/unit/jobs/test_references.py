@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -14,7 +15,7 @@ PAUSE_SECONDS = 0.2
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers ``{}``: at /slow after a while."""
+    """Answers ``{}``: at /slow after a while, at /bad with what is no text."""
 
     def do_GET(self) -> None:
         if self.path == "/slow":
@@ -22,8 +23,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
+        with suppress(OSError):  # who asked may have lost patience
+            self.end_headers()
+            self.wfile.write(b"\xff\xfe" if self.path == "/bad" else b"{}")
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -58,3 +60,10 @@ def test_all_of_a_request_have_one_deadline(server: str, monkeypatch: pytest.Mon
     with pytest.raises(InvalidJobParameterError, match="take"):
         all(references.fetch("a", link) == {} for _ in range(20))
     assert time.monotonic() - began < 15 * PAUSE_SECONDS
+
+
+def test_text_is_as_it_is(server: str) -> None:
+    references = submit.References(1000)
+    assert references.fetch("a", {"href": f"{server}/quick", "type": "text/plain"}) == "{}"
+    with pytest.raises(InvalidJobParameterError, match=r"input 'a': .* not UTF-8"):
+        references.fetch("a", {"href": f"{server}/bad", "type": "text/plain"})

@@ -1,5 +1,6 @@
 """The delivery matrix: what was asked for decides status, media type and body."""
 
+import base64
 import email
 import email.policy
 import json
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pygeoapi_prefect.results import links
 from pygeoapi_prefect.results.delivery import Output, Reply, deliver, inline, single
 
 TEXT = b"Hello Joe"
@@ -122,6 +124,20 @@ def test_no_output_at_all() -> None:
         (b"<a/>", "application/xml", {"value": "<a/>", "mediaType": "application/xml"}),
         (b"a,b", "text/csv", {"value": "a,b", "mediaType": "text/csv"}),
         (b"\x00", "image/png", {"value": "AA==", "mediaType": "image/png", "encoding": "base64"}),
+        # What Python takes for JSON, or writes as such, and is none.
+        *(
+            (
+                text,
+                "application/json",
+                {
+                    "value": base64.b64encode(text).decode(),
+                    "mediaType": "application/json",
+                    "encoding": "base64",
+                },
+            )
+            for text in (b'{"a": NaN}', b'["\\ud800"]', b"[" * 60_000)
+        ),
+        (b'["\\ud83d\\ude00"]', "application/json", ["\U0001f600"]),
         (b"\xff", "text/plain", {"value": "/w==", "mediaType": "text/plain", "encoding": "base64"}),
         (
             b"{",
@@ -138,3 +154,8 @@ def test_a_single_output_is_streamed() -> None:
     reply = single(MANY[1])
     assert not isinstance(reply.body, bytes)
     assert next(reply.body) == PNG[:3]
+
+
+def test_values_of_a_link_header_are_quoted() -> None:
+    made = links.header("http://a.org/x", "monitor", type='text/plain; charset="utf-8"')
+    assert made == r'<http://a.org/x>; rel="monitor"; type="text/plain; charset=\"utf-8\""'

@@ -84,7 +84,7 @@ def post(href: str, content: bytes, headers: Mapping[str, str]) -> None:
 
 
 def fetch(href: str, *, max_bytes: int, seconds: float = math.inf) -> bytes:
-    """The JSON text that a reference leads to, within so many seconds, and ``JSON_SECONDS``.
+    """The JSON or plain text behind a reference, within so many seconds and ``JSON_SECONDS``.
 
     Raises:
         InvalidJobParameterError: It cannot be had or is too large; names the URL.

@@ -2,14 +2,14 @@
 
 import base64
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from support.http import assert_problem
+from support.listening import listening
 from support.receiver import ADDRESS
 from support.requirements import requirement
 from support.server import Server
@@ -73,12 +73,8 @@ def number_elsewhere() -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer((ADDRESS, 0), Handler) as made:
-        thread = threading.Thread(target=made.serve_forever)
-        thread.start()
-        yield f"http://{ADDRESS}:{made.server_port}/number.json"
-        made.shutdown()
-        thread.join()
+    with listening(Handler, ADDRESS) as url:
+        yield f"{url}/number.json"
 
 
 @requirement("/req/core/process-execute-inputs", "/req/core/process-execute-input-validation")

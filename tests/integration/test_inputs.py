@@ -3,14 +3,14 @@
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
 import pytest
 
 from support.http import assert_problem, execute
+from support.listening import listening
 from support.receiver import ADDRESS
 from support.stack import RunningStack
 
@@ -36,12 +36,8 @@ def served(content: bytes, media_type: str) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer((ADDRESS, 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://{ADDRESS}:{server.server_port}/value"
-        server.shutdown()
-        thread.join()
+    with listening(Handler, ADDRESS) as url:
+        yield f"{url}/value"
 
 
 @pytest.fixture(scope="module")

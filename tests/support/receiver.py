@@ -1,12 +1,13 @@
 """A server that is told of jobs: a subscriber of callbacks."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from support.listening import listening
 
 ADDRESS = "127.0.0.77"
 """The one address of this machine that the stack of the tests may connect to."""
@@ -58,12 +59,5 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer((ADDRESS, port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        receiver.url = f"http://{ADDRESS}:{server.server_port}"
-        try:
-            yield receiver
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Handler, ADDRESS, port) as receiver.url:
+        yield receiver

@@ -2,16 +2,16 @@
 
 import gzip
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from pygeoapi_prefect import outgoing
 from pygeoapi_prefect.errors import ConfigurationError, InvalidJobParameterError
+from support.listening import listening
 
 BIG = b"x" * 3_000_000
 REDIRECTS = {
@@ -105,14 +105,9 @@ class Handler(BaseHTTPRequestHandler):
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server on loopback that is allowed; its address."""
     Handler.hosts = []
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever, args=(0.02,))
-    thread.start()
     monkeypatch.setenv("OUTGOING_ALLOWED_HOSTS", "127.0.0.0/8, ::1")
-    yield f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    with listening(Handler) as url:
+        yield url
 
 
 def fetch(url: str) -> object:

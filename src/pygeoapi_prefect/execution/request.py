@@ -4,15 +4,15 @@ OGC API - Processes - Part 1, 7.11.2 and ``execute.yaml``.
 """
 
 import json
-import math
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from pygeoapi_prefect.errors import (
     InvalidJobParameterError,
     MissingJobParameterError,
     UnsupportedMediaType,
 )
+from pygeoapi_prefect.models import strict_json
 
 MAX_DEPTH = 64
 MAX_URL = 2000
@@ -54,11 +54,7 @@ def load(body: bytes) -> Any:
     if not body.strip():
         raise InvalidJobParameterError("The body is empty; it must be a JSON object")
     try:
-        request = json.loads(
-            body.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite
-        )
-        if b"\\u" in body:  # an escaped lone surrogate is legal JSON text, but no Unicode text
-            json.dumps(request, ensure_ascii=False).encode("utf-8")
+        request = strict_json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InvalidJobParameterError(
             f"The body is not valid UTF-8 (byte {error.start})"
@@ -76,17 +72,6 @@ def load(body: bytes) -> Any:
     if isinstance(request, dict | list) and _too_deep(request):
         raise InvalidJobParameterError(f"The body is nested deeper than {MAX_DEPTH} levels")
     return request
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError(f"{text[:20]} is out of range")
-    return value
 
 
 def _too_deep(request: dict[str, Any] | list[Any]) -> bool:

@@ -10,17 +10,16 @@
 
 import base64
 import json
-import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from pygeoapi_prefect.models import strict_json
 from pygeoapi_prefect.results import links, multipart, problem, ranges
 
 RESULTS_REL = links.OGC_REL + "results"
-_SURROGATE = re.compile(rb"\\u[dD]")
 
 
 class Chunks(Protocol):
@@ -153,9 +152,7 @@ def inline(content: bytes, media_type: str) -> Any:
     essence = media_type.partition(";")[0].strip().lower()
     if essence == "application/json" or essence.endswith("+json"):
         try:
-            value = json.loads(content, parse_constant=_refuse)
-            if _SURROGATE.search(content):
-                json.dumps(value, ensure_ascii=False).encode()
+            value = strict_json.loads(content.decode(json.detect_encoding(content)))
         except (ValueError, RecursionError):  # what the document cannot hold as JSON
             return _encoded(content, media_type)
         bare = isinstance(value, str | int | float | bool | list) and essence == "application/json"
@@ -167,11 +164,6 @@ def inline(content: bytes, media_type: str) -> Any:
             return _encoded(content, media_type)
         return text if essence == "text/plain" else {"value": text, "mediaType": media_type}
     return _encoded(content, media_type)
-
-
-def _refuse(constant: str) -> Any:
-    """Python reads and writes NaN and infinities; JSON has none (RFC 8259, section 6)."""
-    raise ValueError(constant)
 
 
 def _encoded(content: bytes, media_type: str) -> dict[str, str]:

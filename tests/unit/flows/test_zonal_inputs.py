@@ -3,7 +3,6 @@
 import base64
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from rasterio.transform import Affine
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.models.processes import Link
+from support.listening import listening
 from support.rasters_made import box, collection, feature, write_raster
 from zonal_statistics import rasters
 from zonal_statistics.rasters import SAMPLES, Band, open_raster
@@ -36,12 +36,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path
     folder = tmp_path / "site"
     folder.mkdir()
     handler = partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield folder, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with listening(handler) as url:
+        yield folder, url
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 """What the inputs by reference of one request may cost, against a real server on loopback."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.jobs import submit
+from support.listening import listening
 
 PAUSE_SECONDS = 0.2
 
@@ -34,14 +34,9 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server on loopback that is allowed; its address."""
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever, args=(0.02,))
-    thread.start()
     monkeypatch.setenv("OUTGOING_ALLOWED_HOSTS", "127.0.0.0/8")
-    yield f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    with listening(Handler) as url:
+        yield url
 
 
 def test_so_many_and_no_more(server: str) -> None:

@@ -5,9 +5,8 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 from support.http import assert_problem
+from support.listening import listening
 from support.polling import wait_for
 from support.stack import REPOSITORY, free_port
 from support.web import gunicorn, serving
@@ -83,12 +83,8 @@ def down(request: pytest.FixtureRequest, prefect_port: int) -> Iterator[object]:
 def answering(port: int, status: int) -> Iterator[None]:
     """Something at Prefect's port that answers everything with this status."""
     handler = type("Handler", (Refusing,), {"status": status})
-    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with listening(handler, port=port):
         yield
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize(("method", "path"), NEEDING_PREFECT)

@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from pygeoapi_prefect.embedded.processes import marked
+from pygeoapi_prefect.embedded.processes import Identity, marked
 from pygeoapi_prefect.embedded.record import Record
 from support.polling import wait_for
 from support.stack import (
@@ -211,9 +211,13 @@ def test_a_killed_supervisor_leaves_nothing_behind_for_long(
     assert marked(str(state)) == []
 
 
-def test_a_stack_beside_another_dies_with_its_worker_and_keeps_its_data(
+PARTS = ("worker", "pygeoapi", "prefect", "postgres")
+
+
+def test_a_part_that_dies_is_started_again_and_one_that_dies_on_ends_the_stack(
     stack: RunningStack, state: Path, start: Callable[..., Attached]
 ) -> None:
+    """Fault 21; and a stack beside another one has processes and data of its own."""
     supervisor = start()
     wait_for(supervisor.is_ready, START_SECONDS, supervisor.said)
     beside = connect(state, state / "config.yml")
@@ -222,13 +226,24 @@ def test_a_stack_beside_another_dies_with_its_worker_and_keeps_its_data(
     job_id = beside.submit("echo", {"echo": "is busy", "pause": 120})
     beside.wait_until(job_id, "running")
 
-    os.kill(beside.processes["worker"].pid, signal.SIGKILL)
+    for name in PARTS:
+        killed = kill(beside, name)
+        wait_for(lambda: serves(beside, name, killed), START_SECONDS, supervisor.said)  # noqa: B023
+        assert f"{name} ended with signal SIGKILL; it is started again in 1 s" in supervisor.said()
+        assert f"{name} is started again, process {beside.processes[name].pid}" in supervisor.said()
+        job = beside.submit("echo", {"echo": f"after {name}"})
+        beside.wait_until(job, "successful", timeout=120)
+
+    while supervisor.process.poll() is None and "times within 60 s" not in supervisor.said():
+        killed = kill(beside, "worker")
+        wait_for(lambda: has_followed(beside, supervisor, killed), 60, supervisor.said)  # noqa: B023
+    beside.close()
 
     assert supervisor.ends() == 1
-    assert "worker ended with signal SIGKILL" in supervisor.said()
+    assert "worker ended with signal SIGKILL; it is started again in 4 s" in supervisor.said()
+    assert "worker ended with signal SIGKILL, 4 times within 60 s" in supervisor.said()
     assert f"pygeoapi_job_{job_id}: claimed" in supervisor.said()  # the end of the worker's log
-    assert marked(str(state)) == []  # not even the job, which has a session of its own
-    beside.close()
+    assert marked(str(state)) == []  # not even a job, which has a session of its own
 
     assert stack.client.get("/healthz").status_code == 200
     assert stack.client.get(f"/jobs/{job_id}").status_code == 404
@@ -241,3 +256,32 @@ def test_a_stack_beside_another_dies_with_its_worker_and_keeps_its_data(
     assert again.ends(60) == 0, again.said()
     for word in ("accepted", "running", "successful"):
         assert word in again.said()
+
+
+def kill(stack: RunningStack, name: str) -> Identity:
+    """Kill a part of a stack; its identity."""
+    identity = stack.processes[name]
+    os.kill(identity.pid, signal.SIGKILL)
+    return identity
+
+
+def serves(stack: RunningStack, name: str, predecessor: Identity) -> bool:
+    """Whether the part's successor is there, is recorded, and the whole stack is ready with it."""
+    successor = stack.processes[name]
+    if successor == predecessor or successor.find() is None:
+        return False
+    try:
+        ready = stack.client.get("/readyz").json()["status"] == "ok"
+        return ready and stack.prefect.get("/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def has_followed(stack: RunningStack, supervisor: Attached, predecessor: Identity) -> bool:
+    """Whether the part's successor runs, or the stack has ended."""
+    record = Record.read(stack.state)
+    return (
+        record is None
+        or supervisor.process.poll() is not None
+        or (record.processes["worker"] != predecessor)
+    )

@@ -83,12 +83,23 @@ def spawn(
     cwd: Path,
     logs: Path,
     stop_signal: signal.Signals = signal.SIGTERM,
+    again: bool = False,
 ) -> Child:
-    """Start a process in a session of its own, so that Ctrl-C reaches the supervisor only."""
+    """Start a process in a session of its own, so that Ctrl-C reaches the supervisor only.
+
+    Args:
+        name: What it is called in messages and in its log's name.
+        command: Command line.
+        env: Environment.
+        cwd: Working directory.
+        logs: Folder of its log.
+        stop_signal: Signal that makes it end in good order.
+        again: Whether it goes on with the log of its predecessor, which tells why that has ended.
+    """
     log = logs / f"{name}.log"
-    if log.exists():
+    if log.exists() and not again:
         log.replace(log.with_suffix(".log.1"))
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [str(part) for part in command],
             env=dict(env),
@@ -123,6 +134,18 @@ def _carries(process: psutil.Process, mark: str) -> bool:
         )
     except (psutil.Error, OSError):  # gone meanwhile, or another user's
         return False
+
+
+def session(leader: int, mark: str) -> list[psutil.Process]:
+    """What runs of the session of a process that has ended, and carries ``mark``."""
+    return [process for process in marked(mark) if _session_of(process.pid) == leader]
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:  # gone meanwhile
+        return None
 
 
 def family(identities: Iterable[Identity]) -> list[psutil.Process]:

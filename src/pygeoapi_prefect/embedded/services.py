@@ -1,7 +1,10 @@
-"""Command line and environment of each process of the stack, PostgreSQL's apart."""
+"""Command line and environment of each process of the stack."""
 
 import os
+import signal
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pygeoapi_prefect.embedded import postgres, preload
@@ -14,6 +17,44 @@ WEB_PROCESSES = 2
 WEB_THREADS = 16
 KEEP_ALIVE_SECONDS = 75  # longer than any client of ours keeps an idle connection
 LOCAL_BLOCK = "local-file-system"
+
+
+@dataclass(frozen=True)
+class Program:
+    """What one process of the stack runs.
+
+    Attributes:
+        name: What it is called in messages and in its log's name.
+        command: Command line.
+        env: Environment.
+        cwd: Working directory.
+        stop_signal: Signal that makes it end in good order.
+    """
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path
+    stop_signal: signal.Signals = signal.SIGTERM
+
+
+def postgres_program(layout: Layout) -> Program:
+    """PostgreSQL, which ends its sessions at once on SIGINT."""
+    command, env = postgres.command(layout), environment(layout)
+    return Program("postgres", command, env, layout.scratch, signal.SIGINT)
+
+
+def python_programs(layout: Layout) -> list[Program]:
+    """All others, in the order of their start; they wait for Prefect's server by themselves."""
+    web, here = web_environment(layout), Path.cwd()
+    server = prefect_command(layout), prefect_environment(layout)
+    worker = worker_command(layout), worker_environment(layout)
+    return [
+        Program("prefect", *server, layout.scratch),
+        Program("bootstrap", bootstrap_command(layout), web, here),
+        Program("pygeoapi", web_command(layout), web, here),
+        Program("worker", *worker, layout.scratch),
+    ]
 
 
 def environment(layout: Layout) -> dict[str, str]:

@@ -4,9 +4,8 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 
@@ -20,15 +19,19 @@ from pygeoapi_prefect.embedded.processes import (
     end_children,
     family,
     marked,
+    session,
     spawn,
     tail,
 )
 from pygeoapi_prefect.embedded.record import Record, forget
+from pygeoapi_prefect.embedded.restarts import MOST_ENDS, WINDOW_SECONDS, Restarts
+from pygeoapi_prefect.embedded.services import Program
 
 POLL_SECONDS = 0.05
 WATCH_SECONDS = 0.2
 READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
+REMAINS_SECONDS = 3.0
 LAST_TO_STOP = ("prefect", "postgres")
 
 
@@ -43,6 +46,8 @@ class Stack:
         self.layout = layout
         self._say = say
         self._children: dict[str, Child] = {}
+        self._programs: dict[str, Program] = {}
+        self._restarts = Restarts()
         self._began = time.monotonic()
         self._started = datetime.now(UTC)
         self._http = httpx.Client(trust_env=False, timeout=10)
@@ -73,16 +78,10 @@ class Stack:
         layout.make_folders()
         self._record.write(layout.state)
         postgres.initialise(layout)
-        environment = services.environment(layout)
-        self._spawn("postgres", postgres.command(layout), environment, signal.SIGINT)
+        self._spawn(services.postgres_program(layout))
         self._until("postgres", lambda: postgres.accepts_connections(layout))
-        self._spawn(
-            "prefect", services.prefect_command(layout), services.prefect_environment(layout)
-        )
-        web = services.web_environment(layout)
-        self._spawn("bootstrap", services.bootstrap_command(layout), web, cwd=Path.cwd())
-        self._spawn("pygeoapi", services.web_command(layout), web, cwd=Path.cwd())
-        self._spawn("worker", services.worker_command(layout), services.worker_environment(layout))
+        for program in services.python_programs(layout):
+            self._spawn(program)
         self._until("prefect", lambda: self._answers(f"{layout.prefect_api_url}/ready"))
         self._until("bootstrap", self._bootstrapped)
         self._until("worker", self._worker_polls)
@@ -91,13 +90,18 @@ class Stack:
         self._record.write(layout.state)
 
     def watch(self) -> None:
-        """Return never, unless a process ends.
+        """Return never: start again what ends, unless that happens too often.
 
         Raises:
-            ChildDied: Says which, with the end of its log.
+            ChildDied: Says which has ended ``MOST_ENDS`` times within a minute, with the end of
+                its log.
         """
         while True:
-            self._check()
+            for child in self._ended():
+                self._note_end(child)
+            for name in self._restarts.take_due(time.monotonic()):
+                self._spawn(self._programs[name], again=True)
+                self._tell(f"{name} is started again, process {self._children[name].process.pid}")
             time.sleep(WATCH_SECONDS)
 
     def stop(self) -> None:
@@ -114,24 +118,19 @@ class Stack:
             end_children([child], STOP_SECONDS)
         clean_up(self.layout)
 
-    def _spawn(
-        self,
-        name: str,
-        command: Sequence[str],
-        env: Mapping[str, str],
-        stop_signal: signal.Signals = signal.SIGTERM,
-        cwd: Path | None = None,
-    ) -> None:
+    def _spawn(self, program: Program, *, again: bool = False) -> None:
         child = spawn(
-            name,
-            command,
-            env=env,
-            cwd=cwd or self.layout.scratch,
+            program.name,
+            program.command,
+            env=program.env,
+            cwd=program.cwd,
             logs=self.layout.logs,
-            stop_signal=stop_signal,
+            stop_signal=program.stop_signal,
+            again=again,
         )
-        self._children[name] = child
-        self._record.processes[name] = child.identity
+        self._programs[program.name] = program
+        self._children[program.name] = child
+        self._record.processes[program.name] = child.identity
         self._record.write(self.layout.state)
 
     def _until(self, name: str, ready: Callable[[], bool]) -> None:
@@ -145,12 +144,34 @@ class Stack:
         self._say(f"  {name:<10} ready after {time.monotonic() - self._began:5.1f} s")
 
     def _check(self) -> None:
-        for child in self._children.values():
-            code = child.process.poll()
-            if code is None or (child.name == "bootstrap" and code == 0):
-                continue
-            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            raise ChildDied(f"{child.name} ended with {how}. {child.log} ends:\n{tail(child.log)}")
+        """While all is started every end is final: the next start would end for the same reason."""
+        for child in self._ended():
+            raise ChildDied(f"{child.name} {_how(child)}. {child.log} ends:\n{tail(child.log)}")
+
+    def _ended(self) -> list[Child]:
+        """Processes that should run on; those that wait for their restart are left out."""
+        return [
+            child
+            for child in self._children.values()
+            if child.process.poll() is not None
+            and child.name not in self._restarts.waiting
+            and not (child.name == "bootstrap" and child.process.returncode == 0)
+        ]
+
+    def _note_end(self, child: Child) -> None:
+        pause = self._restarts.ended(child.name, time.monotonic())
+        if pause is None:
+            raise ChildDied(
+                f"{child.name} {_how(child)}, {MOST_ENDS} times within {WINDOW_SECONDS:.0f} s. "
+                f"{child.log} ends:\n{tail(child.log)}"
+            )
+        self._tell(f"{child.name} {_how(child)}; it is started again in {pause:g} s")
+        # Its own processes would hold what its successor needs: a port, a lock.
+        remains = session(child.identity.pid, str(self.layout.state))
+        end(remains, child.stop_signal, REMAINS_SECONDS)
+
+    def _tell(self, message: str) -> None:
+        self._say(f"{datetime.now():%Y-%m-%d %H:%M:%S} {message}")
 
     def _bootstrapped(self) -> bool:
         return self._children["bootstrap"].process.poll() == 0
@@ -170,6 +191,14 @@ class Stack:
             and datetime.fromisoformat(worker["last_heartbeat_time"]) >= self._started
             for worker in reply.json()
         )
+
+
+def _how(child: Child) -> str:
+    code = child.process.returncode
+    if code >= 0:
+        return f"ended with exit code {code}"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"ended with signal {names.get(-code, -code)}"
 
 
 def clean_up(layout: Layout) -> int:

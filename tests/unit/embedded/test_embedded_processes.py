@@ -15,6 +15,7 @@ from pygeoapi_prefect.embedded.processes import (
     end_children,
     family,
     marked,
+    session,
     spawn,
     tail,
 )
@@ -127,3 +128,29 @@ def test_a_message_ends_with_the_end_of_the_log(tmp_path: Path) -> None:
     log.write_text("")
     assert tail(log) == "  (its log is empty)"
     assert "No such file" in tail(tmp_path / "none.log")
+
+
+def test_one_that_is_started_again_goes_on_with_the_log(tmp_path: Path) -> None:
+    """Fault 21: the log still tells why its predecessor has ended."""
+    for text, again in (("first", False), ("second", True)):
+        command = [sys.executable, "-c", f"print({text!r})"]
+        spawn(
+            "child", command, env=os.environ, cwd=tmp_path, logs=tmp_path, again=again
+        ).process.wait(20)
+
+    assert (tmp_path / "child.log").read_text() == "first\nsecond\n"
+    assert not (tmp_path / "child.log.1").exists()
+
+
+def test_a_session_outlives_its_leader(tmp_path: Path) -> None:
+    """Fault 21: what a dead process leaves behind is found by its session and its mark."""
+    child = start(PARENT.replace(", start_new_session=True", ""), tmp_path)
+    grandchild = int(first_line(child))
+    child.process.kill()
+    child.process.wait(10)
+
+    assert [p.pid for p in session(child.identity.pid, str(tmp_path))] == [grandchild]
+    assert session(child.identity.pid, f"{tmp_path}-other") == []
+    assert session(os.getpid(), str(tmp_path)) == []
+
+    end(session(child.identity.pid, str(tmp_path)), signal.SIGTERM, 10)

@@ -2,6 +2,8 @@
 
 import re
 import stat
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -112,3 +114,14 @@ def test_fault_8_contributors_find_the_rules_and_the_reasons() -> None:
     for heading in ("Commits", "Plain English", "Where a line belongs"):
         assert f"\n## {heading}\n" in text
     assert "72 characters" in text
+
+
+def test_fault_9_a_misspelling_is_found_but_not_in_files_of_others(tmp_path: Path) -> None:
+    assert "codespell" in (ROOT / "scripts/check").read_text()
+    files = [tmp_path / name for name in ("text.md", "leaflet.js", "uv.lock")]
+    for file in files:
+        file.write_text("It was recieved.\n")  # codespell:ignore recieved
+    command = [sys.executable, "-m", "codespell_lib", "--toml", str(ROOT / "pyproject.toml")]
+    found = subprocess.run([*command, *map(str, files)], capture_output=True, text=True)
+    assert found.returncode == 65
+    assert re.findall(r"^(.*?):1: ", found.stdout, re.M) == [str(files[0])]

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import Any
 
-from prefect import flow
+from prefect import flow, task
 from prefect.runtime import flow_run
 from pygeoapi.models import processes as schemas
 from pygeoapi.process import exceptions
@@ -124,6 +124,11 @@ class Unreadable(ProcessorExecuteError):  # type: ignore[misc]
     ogc_exception_code = "UnreadableRaster"
 
 
+@task
+def unprintable() -> None:
+    raise exceptions.InvalidJobParameterError("a task's\x00 \udfff")
+
+
 @flow(persist_result=True)
 def careless(
     job_id: str,
@@ -139,6 +144,12 @@ def careless(
         raise ValueError("secret of the server")
     if kind == "exit":
         sys.exit(3)
+    if kind == "unprintable":
+        raise exceptions.InvalidJobParameterError("nothing\x00 \ud800 \x1b[31mred")
+    if kind == "unprintable-task":
+        unprintable()
+    if kind == "long":
+        raise exceptions.InvalidJobParameterError("x" * 12_000_000)
     if kind == "own":
         raise Unreadable("the raster cannot be read")
     if kind == "outside":

@@ -12,6 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect.engine.client import always_there, api, check
+from pygeoapi_prefect.models.message import clean
 
 StateType = Literal[
     "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CRASHED", "CANCELLING", "CANCELLED",
@@ -216,9 +217,10 @@ def set_state(
     run_id: str, state: StateType, message: str, *, data: object = None, force: bool = False
 ) -> StateType:
     """Propose a state; returns the one that the run has then, which may be another."""
-    body: dict[str, Any] = {"state": {"type": state, "message": message}, "force": force}
+    proposed: dict[str, Any] = {"type": state, "message": clean(message)}
+    body: dict[str, Any] = {"state": proposed, "force": force}
     if data is not None:
-        body["state"]["data"] = data
+        proposed["data"] = data
     reply = _request("POST", f"/flow_runs/{run_id}/set_state", json=body)
     return cast(StateType, reply["state"]["type"]) if reply.get("state") else state
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pygeoapi_prefect.errors import InvalidJobParameterError, MissingJobParameterError
 from pygeoapi_prefect.execution.schema import BBOX, problem, short
+from pygeoapi_prefect.models.message import listed
 
 Fetch = Callable[[str, Mapping[str, Any]], Any]
 """Called with the input's id and a link; returns the JSON value or the text it leads to."""
@@ -43,7 +44,7 @@ def validate(
     unknown = sorted(set(inputs) - set(described))
     if unknown:
         raise InvalidJobParameterError(
-            f"unknown input {', '.join(map(repr, unknown))}; "
+            f"unknown input {listed(unknown)}; "
             f"the process has {', '.join(sorted(described)) or 'none'}"
         )
     for name, description in described.items():

@@ -13,6 +13,7 @@ from pygeoapi_prefect.errors import (
     UnsupportedMediaType,
 )
 from pygeoapi_prefect.models import strict_json
+from pygeoapi_prefect.models.message import MAX_NAME, clean, listed, named
 
 MAX_DEPTH = 64
 MAX_URL = 2000
@@ -35,7 +36,7 @@ def parse(body: bytes, content_type: str | None) -> dict[str, Any]:
     media_type = (content_type or "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaType(
-            f"The body of an execute request is application/json, not {media_type[:80]}"
+            f"The body of an execute request is application/json, not {clean(media_type, MAX_NAME)}"
         )
     request = load(body)
     if not isinstance(request, dict):
@@ -104,10 +105,10 @@ def check(request: dict[str, Any]) -> None:
     _check_subscriber(request)
     for output, wanted in request.get("outputs", {}).items():
         if not isinstance(wanted, dict):
-            raise InvalidJobParameterError(f"output '{output}': a JSON object was expected")
+            raise InvalidJobParameterError(f"output {named(output)}: a JSON object was expected")
         if wanted.get("transmissionMode", "value") not in TRANSMISSIONS:
             raise InvalidJobParameterError(
-                f"output '{output}': transmissionMode must be 'value' or 'reference'"
+                f"output {named(output)}: transmissionMode must be 'value' or 'reference'"
             )
 
 
@@ -123,7 +124,7 @@ def _check_subscriber(request: dict[str, Any]) -> None:
         subscriber.setdefault("successUri", subscriber.pop("successUrl"))
     unknown = sorted(set(subscriber) - set(SUBSCRIBER))
     if unknown:
-        raise InvalidJobParameterError(f"'subscriber' has no member {', '.join(unknown)[:80]}")
+        raise InvalidJobParameterError(f"'subscriber' has no member {listed(unknown)}")
     if "successUri" not in subscriber:
         raise MissingJobParameterError("'subscriber.successUri' is missing")
     for name, url in subscriber.items():
@@ -144,5 +145,5 @@ def check_outputs(request: Mapping[str, Any], described: Iterable[str]) -> None:
     unknown = sorted(set(request.get("outputs", {})) - set(known))
     if unknown:
         raise InvalidJobParameterError(
-            f"unknown output {', '.join(map(repr, unknown))}; the process has {', '.join(known)}"
+            f"unknown output {listed(unknown)}; the process has {', '.join(known)}"
         )

@@ -21,6 +21,7 @@ from pygeoapi_prefect import storage
 from pygeoapi_prefect.config import ManagerSettings
 from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.engine.client import api
+from pygeoapi_prefect.engine.states import clean_messages
 from pygeoapi_prefect.errors import (
     EngineUnavailable,
     JobFailedError,
@@ -30,6 +31,7 @@ from pygeoapi_prefect.errors import (
 from pygeoapi_prefect.jobs import records, status
 from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.jobs.submit import Submission, parameters
+from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.process import vanilla
 
 LOGGER = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class LocalRunner:
         self._settings = settings
         self._recorders = ThreadPoolExecutor(thread_name_prefix="recorder")
         self._flows: dict[str, str] = {}
+        clean_messages()
 
     def run(self, submission: Submission) -> runs.Run:
         """Run a process to its end; returns its flow run, final.
@@ -82,7 +85,8 @@ class LocalRunner:
         except Exception as error:
             expected = isinstance(error, StackError | GenericError)
             details = None if expected else error
-            LOGGER.warning("job %s failed: %r", submission.job_id, error, exc_info=details)
+            told = clean(f"{type(error).__name__}: {clean(error)}")
+            LOGGER.warning("job %s failed: %s", submission.job_id, told, exc_info=details)
             run = self._end(recorded.result(), "FAILED", status.failed_message(error), None)
             if isinstance(error, StorageUnavailable):
                 raise

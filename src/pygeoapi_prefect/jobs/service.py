@@ -19,6 +19,7 @@ from pygeoapi_prefect.errors import JobDismissedError, JobFailedError, JobNotFou
 from pygeoapi_prefect.jobs import records, status, submit
 from pygeoapi_prefect.jobs.filters import JobFilter
 from pygeoapi_prefect.jobs.local import LocalRunner
+from pygeoapi_prefect.models.message import named
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.models.status import usable_media_type
 from pygeoapi_prefect.process.registry import ASYNC, Registry
@@ -198,7 +199,7 @@ class Jobs:
         for output in self._outputs(self._find(job_id)):
             if output.id == output_id:
                 return delivery.ranged(output, range_header)
-        raise errors.OutputNotFound(f"The job has no output '{output_id}'")
+        raise errors.OutputNotFound(f"The job has no output {named(output_id)}")
 
     def details(self, job_id: str) -> JobDetails:
         """What a page shows of a job; raises as ``get`` does."""
@@ -256,7 +257,7 @@ class Jobs:
             canonical = ""
         run = runs.find(status.NAME_PREFIX + canonical) if canonical == job_id else None
         if run is None or status.TAG not in run.tags:
-            raise JobNotFoundError(f"There is no job '{job_id[:80]}'")
+            raise JobNotFoundError(f"There is no job {named(job_id)}")
         return run
 
     def _verified(self, run: runs.Run) -> runs.Run:

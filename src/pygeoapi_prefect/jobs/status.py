@@ -9,6 +9,7 @@ from pygeoapi.process.base import ProcessorExecuteError
 
 from pygeoapi_prefect import errors
 from pygeoapi_prefect.engine.runs import Run, StateType
+from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.process.progress import MESSAGE_LABEL, PROGRESS_LABEL
 
 NAME_PREFIX = "pygeoapi_job_"
@@ -39,7 +40,7 @@ TIMED_OUT = "TimedOut"
 
 def failed_message(error: Exception) -> str:
     """The state message for an error that ``failure`` is to recognise."""
-    return f"Flow run encountered an exception: {type(error).__name__}: {error}"
+    return clean(f"Flow run encountered an exception: {type(error).__name__}: {clean(error)}")
 
 
 def job_id(run: Run) -> str:
@@ -122,6 +123,7 @@ def _message(run: Run, state: str) -> str:
         message = told
     else:
         message = MESSAGES[state]
+    message = clean(message)
     return f"{message} ({attempt})" if (attempt := _attempt(run, state)) else message
 
 

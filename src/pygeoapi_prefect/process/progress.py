@@ -13,6 +13,7 @@ from uuid import UUID
 from prefect.runtime import flow_run
 
 from pygeoapi_prefect.engine.client import api
+from pygeoapi_prefect.models.message import clean
 
 PROGRESS_LABEL = "pygeoapi.progress"
 MESSAGE_LABEL = "pygeoapi.message"
@@ -50,7 +51,7 @@ def _report(percent: float, message: str | None) -> None:
         return
     labels: dict[str, bool | int | float | str] = {PROGRESS_LABEL: progress}
     if message is not None:
-        labels[MESSAGE_LABEL] = message[:MAX_MESSAGE]
+        labels[MESSAGE_LABEL] = clean(message, MAX_MESSAGE)
     with api() as client:
         client.update_flow_run_labels(UUID(run_id), labels)
 

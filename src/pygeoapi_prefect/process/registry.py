@@ -11,6 +11,7 @@ from pygeoapi.process.base import BaseProcessor
 
 from pygeoapi_prefect.config import PrefectDeployment, ProcessSettings, Settings
 from pygeoapi_prefect.errors import ConfigurationError, UnknownProcessError
+from pygeoapi_prefect.models.message import named
 from pygeoapi_prefect.process import vanilla
 from pygeoapi_prefect.process.base import BasePrefectProcessor
 from pygeoapi_prefect.process.loading import load_processor
@@ -114,7 +115,7 @@ class Registry:
         try:
             return self._processes[process_id]
         except KeyError:
-            raise UnknownProcessError(f"There is no process '{process_id}'") from None
+            raise UnknownProcessError(f"There is no process {named(process_id)}") from None
 
     def _refuse_shared_deployments(self) -> None:
         """A deployment belongs to one process: its result block and code are that process's."""

@@ -3,6 +3,7 @@
 import json
 
 from pygeoapi_prefect.errors import ConfigurationError, StackError
+from pygeoapi_prefect.models.message import clean
 
 MEDIA_TYPE = "application/problem+json"
 Parts = tuple[str, int, dict[str, str]]
@@ -22,5 +23,5 @@ def parts(
     type_: str, title: str, status: int, detail: str, headers: dict[str, str] | None = None
 ) -> Parts:
     """The reply for a problem that is no exception of this library."""
-    body = {"type": type_, "title": title, "status": status, "detail": detail}
+    body = {"type": type_, "title": title, "status": status, "detail": clean(detail)}
     return json.dumps(body), status, {"Content-Type": MEDIA_TYPE, **(headers or {})}

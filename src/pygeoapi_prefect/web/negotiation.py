@@ -6,6 +6,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.models.message import named
 
 Format = Literal["json", "html"]
 MEDIA_TYPES: dict[Format, str] = {"json": "application/json", "html": "text/html"}
@@ -30,7 +31,7 @@ def wanted(f: str | None, accept: str | None) -> Format:
         return "json"
     if f == "html":
         return "html"
-    raise InvalidJobParameterError(f"There is no format '{f[:20]}': 'f' must be json or html")
+    raise InvalidJobParameterError(f"There is no format {named(f, 20)}: 'f' must be json or html")
 
 
 def accepted(accept: str | None) -> Format:

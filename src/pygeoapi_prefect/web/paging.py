@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.models.message import listed
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.web.negotiation import MEDIA_TYPES, Format
 
@@ -55,8 +56,7 @@ def refuse_unknown(arguments: Iterable[str], known: Iterable[str]) -> None:
     """
     unknown = sorted(set(arguments) - {*known, *COMMON_PARAMETERS})
     if unknown:
-        shown = ", ".join(f"'{name[:40]}'" for name in unknown[:5])
-        raise InvalidJobParameterError(f"There is no query parameter {shown} here")
+        raise InvalidJobParameterError(f"There is no query parameter {listed(unknown)} here")
 
 
 def page_links(

@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from pygeoapi_prefect.errors import RequestTooLarge, StackError
+from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.results.problem import Parts, parts, problem
 from pygeoapi_prefect.web import negotiation
 
@@ -50,7 +51,7 @@ def _for_a_reader() -> bool:
 
 def _stack_error(error: StackError) -> Parts:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        LOGGER.error("%s %s: %s", request.method, request.path, error)
+        LOGGER.error("%s %s: %s", request.method, clean(request.path), clean(error))
     return problem(error)
 
 
@@ -66,6 +67,6 @@ def _http_exception(error: HTTPException) -> Response | Parts:
 
 
 def _unexpected(error: Exception) -> Parts:
-    LOGGER.exception("%s %s failed", request.method, request.path, exc_info=error)
+    LOGGER.exception("%s %s failed", request.method, clean(request.path), exc_info=error)
     title = HTTPStatus.INTERNAL_SERVER_ERROR.phrase
     return parts("about:blank", title, 500, "The server's log has the reason")

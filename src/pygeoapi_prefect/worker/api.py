@@ -11,6 +11,8 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 
+from pygeoapi_prefect.models.message import clean
+
 CLAIM_MARK = "Claimed by worker "
 FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 AWAITING_RETRY = "AwaitingRetry"
@@ -64,7 +66,7 @@ class Api:
         scheduled_time: datetime | None = None,
     ) -> Json:
         """Propose a state; the reply's ``status`` says what became of it."""
-        proposed: Json = {"type": state, "message": message}
+        proposed: Json = {"type": state, "message": clean(message)}
         if name is not None:
             proposed["name"] = name
         if scheduled_time is not None:

@@ -38,6 +38,7 @@ from prefect.logging.loggers import flow_run_logger
 from prefect.settings.models.root import Settings
 from prefect.states import Failed
 
+from pygeoapi_prefect.engine.states import clean_messages
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.worker import download, ending, lean, orphans, wire
@@ -188,6 +189,7 @@ def run(job: Job) -> str:
     flow_run = FlowRun.model_validate(job.run)
     logger = flow_run_logger(flow_run)
     lean.trim()
+    clean_messages()
     with (
         SyncClientContext.get_or_create() as context,
         lean.LogSink(context.client),

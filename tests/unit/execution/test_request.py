@@ -92,7 +92,7 @@ def test_keeps_escaped_characters_and_null_characters() -> None:
         ({"subscriber": "http://example.org"}, "'subscriber'"),
         ({"subscriber": {"failedUri": "http://example.org"}}, "'subscriber.successUri' is missing"),
         ({"subscriber": {"successUri": ["x"]}}, "'subscriber.successUri' must be a URL"),
-        ({"subscriber": {"successUri": "x", "when": "now"}}, "'subscriber' has no member when"),
+        ({"subscriber": {"successUri": "x", "when": "now"}}, "'subscriber' has no member 'when'"),
     ],
 )
 def test_names_the_member_that_is_wrong(members: dict[str, Any], reason: str) -> None:

@@ -34,6 +34,7 @@ class PrefectDeployment:
         concurrency_limit: Runs of this process at a time, on all workers.
         retries: How often a run that failed is repeated.
         retry_delay_seconds: Pause before it is repeated, in seconds.
+        crash_retries: How often a run is repeated whose process, or whose worker, has died.
         memory_limit_mb: Memory that a run may allocate, in MiB.
         timeout_seconds: Wall-clock time of a run, in seconds.
     """
@@ -48,6 +49,7 @@ class PrefectDeployment:
     concurrency_limit: int | None = Field(default=None, ge=1)
     retries: int | None = Field(default=None, ge=0, le=50)
     retry_delay_seconds: int | None = Field(default=None, ge=0)
+    crash_retries: int | None = Field(default=None, ge=0, le=50)
     memory_limit_mb: int | None = Field(default=None, gt=0)
     timeout_seconds: float | None = Field(default=None, gt=0)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pygeoapi_prefect.engine.runs import Run
+from pygeoapi_prefect.jobs.status import status_info
 from support.gate import gate
 from support.polling import wait_for
 from support.stack import RunningStack, free_port
@@ -128,26 +130,28 @@ def test_a_flow_that_returns_something_else_fails(worker: Worker, pool: Pool) ->
 
 
 @pytest.mark.parametrize(
-    ("action", "said"),
+    ("action", "said", "told"),
     [
-        ("segv", "SIGSEGV"),
-        ("leave", "exit code 3"),
-        ("vanish", "exit code 0"),
-        ("kill", "SIGKILL"),
+        ("segv", "SIGSEGV", "The process was ended by signal SIGSEGV"),
+        ("leave", "exit code 3", "The process exited with status 3"),
+        ("vanish", "exit code 0", "The process exited with status 0"),
+        ("kill", "SIGKILL", "The process was killed by the system, probably out of memory"),
     ],
 )
-def test_a_crash_is_reported(worker: Worker, pool: Pool, action: str, said: str) -> None:
+def test_a_crash_is_reported(worker: Worker, pool: Pool, action: str, said: str, told: str) -> None:
+    """Fault 10: the operator and the client are told how the process ended."""
     run = pool.wait(pool.submit(action))
+    assert status_info(Run.from_json(run))["message"] == told
     assert run["state_type"] == "CRASHED"
     assert said in run["state"]["message"]
     assert len(pool.notes(run["id"])) == 1
-    told = wait_for(
+    logged = wait_for(
         lambda: [line for line in worker.text().splitlines() if f"{run['name']}: Crashed" in line],
         10,
         "a line at the end",
     )
-    assert "WARNING" in told[0]
-    assert said in told[0]
+    assert "WARNING" in logged[0]
+    assert said in logged[0]
 
 
 def test_what_a_job_leaves_running_ends_with_it(worker: Worker, pool: Pool) -> None:
@@ -225,6 +229,32 @@ def test_a_run_is_repeated_as_its_creator_wants(worker: Worker, pool: Pool) -> N
     assert len(pool.notes(run["id"])) == 2
     once = pool.wait(pool.submit("fail_at_first"))
     assert (once["state_type"], once["run_count"]) == ("FAILED", 1)
+
+
+def test_fault_12_crash_retries_repeat_a_job_whose_process_died(worker: Worker, pool: Pool) -> None:
+    once = {"crash_retries": 1}
+    run = pool.wait(pool.submit("kill_at_first", job_variables=once))
+    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 2)
+    spent = pool.wait(pool.submit("kill", job_variables=once))
+    assert (spent["state_type"], spent["run_count"]) == ("CRASHED", 2)
+    assert len(pool.notes(spent["id"])) == 2
+
+
+def test_fault_12_crash_retries_do_not_repeat_a_job_that_failed(worker: Worker, pool: Pool) -> None:
+    run = pool.wait(pool.submit("fail_at_first", job_variables={"crash_retries": 3}))
+    assert (run["state_type"], run["run_count"]) == ("FAILED", 1)
+    assert len(pool.notes(run["id"])) == 1
+
+
+def test_fault_12_a_crash_uses_up_no_retry_after_an_exception(worker: Worker, pool: Pool) -> None:
+    run = pool.wait(
+        pool.submit(
+            "kill_then_fail",
+            job_variables={"crash_retries": 1},
+            empirical_policy={"retries": 1, "retry_delay": 0},
+        )
+    )
+    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 3)
 
 
 def test_a_deployments_concurrency_limit(worker: Worker, pool: Pool) -> None:
@@ -306,15 +336,35 @@ def test_a_deleted_run_is_ended(worker: Worker, pool: Pool) -> None:
 
 
 def test_a_fork_server_that_dies_is_replaced(worker: Worker, pool: Pool) -> None:
-    run_id = pool.submit("sleep")
+    run_id = pool.submit("escape")
     facts = pool.wait_for_note(run_id)
     zygote = worker.zygote
     os.kill(zygote, signal.SIGKILL)
     run = pool.wait(run_id)
     assert run["state_type"] == "CRASHED"
     assert "fork server" in run["state"]["message"]
+    assert status_info(Run.from_json(run))["message"] == (
+        "The job was lost with its worker; it may be sent again"
+    )
     wait_for(lambda: not any(map(is_alive, (facts["pid"], facts["helper"]))), 5, "all is ended")
     assert pool.wait(pool.submit("ok"))["state_type"] == "COMPLETED"
+
+
+def test_fault_35_a_job_that_kills_its_fork_server_ends_no_other_job(
+    worker: Worker, pool: Pool
+) -> None:
+    neighbours = [
+        pool.submit("sleep_at_first", job_variables={"crash_retries": 1}),
+        pool.submit("sleep_at_first", "worker-probe-again"),
+    ]
+    for run_id in neighbours:
+        pool.wait_for_note(run_id)
+    culprit = pool.submit("kill_parent")
+    assert pool.wait(culprit)["state_type"] == "CRASHED"
+    for run_id in neighbours:
+        run = pool.wait(run_id)
+        assert (run["state_type"], run["run_count"]) == ("COMPLETED", 2)
+    assert len(pool.notes(culprit)) == 1
 
 
 def test_a_worker_restarted_while_jobs_run_and_wait(stack: RunningStack, tmp_path: Path) -> None:

@@ -127,6 +127,25 @@ def kill(folder: str, job_id: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def kill_at_first(folder: str, job_id: str) -> None:
+    if note(folder, job_id) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_then_fail(folder: str, job_id: str) -> None:
+    attempt = note(folder, job_id)
+    if attempt == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if attempt == 2:
+        raise OSError("not yet")
+
+
+def kill_parent(folder: str, job_id: str) -> None:
+    note(folder, job_id)
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+
+
 ACTIONS = (
     *(
         sleep,
@@ -142,7 +161,7 @@ ACTIONS = (
         look,
         ok,
     ),
-    *(segv, leave, vanish, kill),
+    *(segv, leave, vanish, kill, kill_at_first, kill_then_fail, kill_parent),
 )
 
 

@@ -1,5 +1,6 @@
 """Settings from pygeoapi's configuration and from the environment."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,7 @@ def test_limits_and_retries_of_a_deployment() -> None:
         "concurrency_limit": 3,
         "retries": 1,
         "retry_delay_seconds": 5,
+        "crash_retries": 0,
         "memory_limit_mb": 200,
         "timeout_seconds": 1.5,
     }
@@ -218,6 +220,7 @@ def test_limits_and_retries_of_a_deployment() -> None:
         ("retries", -1),
         ("retries", "often"),
         ("retry_delay_seconds", -1),
+        ("crash_retries", -1),
         ("memory_limit_mb", 0),
         ("timeout_seconds", 0),
     ],
@@ -232,3 +235,22 @@ def test_a_queue_has_one_priority() -> None:
     assert len(processes_of(same)) == 3
     with pytest.raises(ConfigurationError, match=r"'b': another process .* 'pygeoapi/q'"):
         processes_of({**same, "b": deployed(queue_priority=2)})
+
+
+def test_fault_12_anchors_are_extended_as_the_configuration_file_shows(tmp_path: Path) -> None:
+    shipped = (ROOT / "pygeoapi-config.yml").read_text()
+    shown = shipped.partition("it belongs.\n#\n")[2].partition("x-deployment")[0]
+    keys = "".join(line.removeprefix("#") + "\n" for line in shown.splitlines())
+    assert "crash_retries: 1" in keys
+    extended = shipped.replace("      prefect: *prefect\n", keys, 1)
+    path = tmp_path / "config.yml"
+    path.write_text(extended)
+    first, *others = Settings.from_config(load_config(path)).processes.values()
+    deployments = [process.prefect.deployment for process in (first, *others)]
+    target, plain = deployments[:2]
+    assert target is not None
+    assert plain is not None
+    assert (target.crash_retries, target.timeout_seconds) == (1, 600)
+    assert (plain.crash_retries, plain.timeout_seconds) == (None, None)
+    assert replace(target, crash_retries=None, timeout_seconds=None) == plain
+    assert first.prefect.result_storage == others[0].prefect.result_storage

@@ -127,12 +127,16 @@ def _parameters(process: Process) -> dict[str, str]:
 
 
 def _job_variables(target: PrefectDeployment, result_block: str) -> dict[str, Any]:
-    """Variables of the process worker, and the limits that ours knows on top."""
-    limits = {"memory_limit_mb": target.memory_limit_mb, "timeout_seconds": target.timeout_seconds}
+    """Variables of the process worker, and those that ours knows on top."""
+    ours = {
+        "memory_limit_mb": target.memory_limit_mb,
+        "timeout_seconds": target.timeout_seconds,
+        "crash_retries": target.crash_retries,
+    }
     return {
         "command": COMMAND,
         "env": result_environment(result_block),
-        **{name: limit for name, limit in limits.items() if limit is not None},
+        **{name: value for name, value in ours.items() if value is not None},
     }
 
 

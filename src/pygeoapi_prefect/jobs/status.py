@@ -8,6 +8,7 @@ from typing import Any
 from pygeoapi.process.base import ProcessorExecuteError
 
 from pygeoapi_prefect import errors
+from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.engine.runs import Run, StateType
 from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.process.progress import MESSAGE_LABEL, PROGRESS_LABEL
@@ -94,11 +95,14 @@ def finished(run: Run) -> datetime | None:
 def failure(run: Run) -> errors.StackError:
     """What to tell a client of a failed job.
 
-    A documented error of the flow keeps its message, type and status. Of any other the client
-    learns only that the process failed; the details are in Prefect's log.
+    A documented error of the flow keeps its message, type and status, and of a process that did
+    not end by itself the client learns how it ended. Of anything else it learns only that the
+    process failed; the details are in Prefect's log.
     """
     if run.state_name == TIMED_OUT:
         return errors.JobFailedError("The process exceeded its time limit")
+    if (ended := endings.sentence(run.state_data)) is not None:
+        return errors.JobFailedError(ended)
     match = _EXCEPTION.match(run.state_message)
     if match:
         name, detail = match.groups()
@@ -130,9 +134,10 @@ def _message(run: Run, state: str) -> str:
 def _attempt(run: Run, state: str) -> str | None:
     """Which attempt it is, once there is more than one; a job that waits waits for its next."""
     number = run.run_count + (state == "accepted")
-    if state == "dismissed" or number < 2 or not run.retries:
+    if state == "dismissed" or number < 2:
         return None
-    return f"attempt {number} of {max(number, run.retries + 1)}"
+    # A job without retries is repeated after a crash only, for which it has no number here.
+    return f"attempt {number}" + (f" of {max(number, run.retries + 1)}" if run.retries else "")
 
 
 def _progress(run: Run, state: str) -> int | None:

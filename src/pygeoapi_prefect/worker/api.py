@@ -4,6 +4,7 @@ Prefect's models of runs cost about a millisecond each, on the loop that starts 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
@@ -14,6 +15,8 @@ from prefect.exceptions import ObjectNotFound
 from pygeoapi_prefect.models.message import clean
 
 CLAIM_MARK = "Claimed by worker "
+REPEAT_MARK = "Repeated after a crash: "
+CRASH_RETRIES = "crash_retries"
 FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 AWAITING_RETRY = "AwaitingRetry"
 PAGE = 200
@@ -64,9 +67,12 @@ class Api:
         name: str | None = None,
         force: bool = False,
         scheduled_time: datetime | None = None,
+        data: Json | None = None,
     ) -> Json:
         """Propose a state; the reply's ``status`` says what became of it."""
         proposed: Json = {"type": state, "message": clean(message)}
+        if data is not None:
+            proposed["data"] = data
         if name is not None:
             proposed["name"] = name
         if scheduled_time is not None:
@@ -108,17 +114,39 @@ class Api:
 
     async def claimant(self, run_id: str) -> str | None:
         """Name of the worker that last claimed a run; None if it was none of ours."""
-        path = f"/flow_run_states/?flow_run_id={run_id}"
-        states = await self._call("GET", path)
-        for state in sorted(states, key=lambda one: str(one["timestamp"]), reverse=True):
+        for state in reversed(await self._states(run_id)):
             if state["type"] == "PENDING":
                 message = str(state.get("message") or "")
                 return message.removeprefix(CLAIM_MARK) if message.startswith(CLAIM_MARK) else None
         return None
 
-    async def reschedule(self, run: Json, message: str) -> None:
-        """Put a run back into its queue, for any worker."""
+    async def crash_repeats(self, run_id: str) -> int:
+        """How often a run was put back into its queue because it had crashed."""
+        return sum(
+            state["type"] == "SCHEDULED" and str(state.get("message")).startswith(REPEAT_MARK)
+            for state in await self._states(run_id)
+        )
+
+    async def crash_retries(self, run: Json) -> int:
+        """How often a run may be repeated after a crash (job variable ``crash_retries``)."""
+        value = (run.get("job_variables") or {}).get(CRASH_RETRIES)
+        if value is None and run.get("deployment_id"):
+            with suppress(ObjectNotFound):
+                deployment = await self.deployment(str(run["deployment_id"]))
+                value = (deployment.get("job_variables") or {}).get(CRASH_RETRIES)
+        return value if isinstance(value, int) else 0
+
+    async def reschedule(self, run: Json, message: str, *, retries: int | None = None) -> None:
+        """Put a run back into its queue, for any worker.
+
+        Args:
+            run: The run.
+            message: Why.
+            retries: How often it may be repeated if it fails, where that is to change.
+        """
         policy = {**(run.get("empirical_policy") or {}), "retry_type": "reschedule"}
+        if retries is not None:
+            policy["retries"] = retries
         delay = timedelta(seconds=policy.get("retry_delay") or 0 if run.get("run_count") else 0)
         # A run whose retry was to happen in its own process would not be given to a worker.
         await self._call("PATCH", f"/flow_runs/{run['id']}", json={"empirical_policy": policy})
@@ -151,6 +179,11 @@ class Api:
     async def forget_worker(self, pool: str, name: str) -> None:
         """Remove a worker from Prefect's list."""
         await self._call("DELETE", f"/work_pools/{pool}/workers/{name}")
+
+    async def _states(self, run_id: str) -> list[Json]:
+        """All states that a run has been in, the oldest first."""
+        states = await self._call("GET", f"/flow_run_states/?flow_run_id={run_id}")
+        return sorted(states, key=lambda one: str(one["timestamp"]))
 
     async def _block(self, path: str) -> Json:
         return cast(Json, await self._call("GET", path, params={"include_secrets": "true"}))

@@ -7,6 +7,7 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
 from pydantic import Field
 
 LIMITS = ("memory_limit_mb", "timeout_seconds")
+OURS = (*LIMITS, "crash_retries")
 
 
 class JobConfiguration(ProcessJobConfiguration):
@@ -18,6 +19,9 @@ class JobConfiguration(ProcessJobConfiguration):
     timeout_seconds: float | None = Field(
         default=None, gt=0, description="Wall-clock time of a run, in seconds."
     )
+    crash_retries: int | None = Field(
+        default=None, ge=0, description="How often a run is repeated whose process has died."
+    )
 
     @classmethod
     async def from_template_and_values(
@@ -26,11 +30,11 @@ class JobConfiguration(ProcessJobConfiguration):
         values: dict[str, Any],
         client: PrefectClient | None = None,
     ) -> Self:
-        """Fill in the pool's template; a pool made for the process worker lacks our limits."""
+        """Fill in the pool's template; a pool made for the process worker lacks what is ours."""
         template = dict(base_job_template)
         template["job_configuration"] = {
             **base_job_template["job_configuration"],
-            **{name: "{{ " + name + " }}" for name in LIMITS},
+            **{name: "{{ " + name + " }}" for name in OURS},
         }
         configured: Self = await super().from_template_and_values(template, values, client=client)
         return configured
@@ -50,4 +54,10 @@ class Variables(ProcessVariables):
         gt=0,
         title="Time limit",
         description="Wall-clock time of a run, in seconds; a run that takes longer fails.",
+    )
+    crash_retries: int | None = Field(
+        default=None,
+        ge=0,
+        title="Retries after a crash",
+        description="How often a run is repeated because its process, or its worker, has died.",
     )

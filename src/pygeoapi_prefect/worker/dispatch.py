@@ -9,14 +9,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from prefect.exceptions import ObjectNotFound
 from prefect.logging.loggers import get_logger
 
+from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.worker import ending, health, wire
 from pygeoapi_prefect.worker.api import Api, Json
-from pygeoapi_prefect.worker.forks import Child, Exit
+from pygeoapi_prefect.worker.forks import Child, Exit, ForkServerFailed
 from pygeoapi_prefect.worker.plans import Plan, Plans
 from pygeoapi_prefect.worker.preloading import ForkServers
 
@@ -228,13 +230,18 @@ class Dispatcher:
         except Exception as error:
             LOGGER.exception("%s: could not be run", name)
             message = f"The run could not be started: {type(error).__name__}: {error}"
-            end = ending.hand_back if ending.is_unavailable(error) else ending.crash
-            state = await self._insist(lambda: end(self._api, active.id, message))
+            state = await self._insist(partial(self._give_up, active.id, error, message))
         finally:
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
         used = f"; {ended.cpu:.2f} s of processor, {ended.memory_mb} MiB" if ended else ""
         took = time.monotonic() - claimed
         LOGGER.log(level, "%s: %s after %.2f s%s%s", name, state, took, used, why)
+
+    async def _give_up(self, run_id: str, error: Exception, message: str) -> str:
+        """End a run that has no process, or hand it back where that was not its own fault."""
+        if ending.is_unavailable(error) or isinstance(error, ForkServerFailed):
+            return await ending.hand_back(self._api, run_id, message)
+        return await ending.crash(self._api, run_id, message, endings.as_data("start"))
 
     def _job(self, run: Json, state_id: str, claimed: float, plan: Plan, scratch: Path) -> wire.Job:
         configuration = plan.configuration
@@ -297,10 +304,13 @@ class Dispatcher:
                 return await ending.hand_back(self._api, active.id, "the worker was shut down")
             if active.reason == "kill":
                 return await ending.timed_out(self._api, active.id, limit or 0)
+            if ended.is_lost:
+                return await ending.hand_back(self._api, active.id, reason)
             if ended.code == wire.UNAVAILABLE:
                 await asyncio.sleep(RETRY_SECONDS)  # it may be refused again at once
                 return await ending.hand_back(self._api, active.id, reason)
-            return await ending.crash(self._api, active.id, reason)
+            data, has_died = ending.as_data(ended), ended.error is None
+            return await ending.crash(self._api, active.id, reason, data, has_died=has_died)
 
         return await self._insist(settle)
 

@@ -5,8 +5,9 @@ import signal
 import httpx
 from prefect.exceptions import ObjectNotFound
 
+from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.worker import wire
-from pygeoapi_prefect.worker.api import AWAITING_RETRY, FINAL, Api, Json
+from pygeoapi_prefect.worker.api import AWAITING_RETRY, FINAL, REPEAT_MARK, Api, Json
 from pygeoapi_prefect.worker.forks import Exit
 
 CANCELLED = ("CANCELLING", "CANCELLED")
@@ -20,25 +21,39 @@ def describe(ended: Exit, memory_limit_mb: int | None = None) -> str:
         return "Prefect did not answer the process of the run"
     if ended.code >= 0:
         return f"The process of the run ended with exit code {ended.code} without reporting a state"
-    try:
-        name = signal.Signals(-ended.code).name
-    except ValueError:
-        name = f"signal {-ended.code}"
+    name = endings.signal_name(-ended.code)
     if ended.code == -signal.SIGKILL:
         return f"The process of the run was killed ({name}), perhaps because memory ran out"
     within = f" within its memory limit of {memory_limit_mb} MiB" if memory_limit_mb else ""
     return f"The process of the run crashed ({name}){within}"
 
 
+def as_data(ended: Exit) -> Json:
+    """How a process ended, for the web process, which tells clients."""
+    if ended.error is not None:
+        return endings.as_data("start")
+    if ended.code < 0:
+        return endings.as_data("signal", -ended.code)
+    return endings.as_data("exit", ended.code)
+
+
 def may_run_again(run: Json) -> bool:
-    """Whether a run may start once more: it never began, or its process declares retries."""
+    """Whether a lost run may start once more: it never began, or its process declares retries."""
     began = int(run.get("run_count") or 0)
-    retries = int((run.get("empirical_policy") or {}).get("retries") or 0)
-    return began == 0 or began <= retries
+    return began == 0 or began <= _retries(run)
 
 
-async def crash(api: Api, run_id: str, message: str) -> str:
+async def crash(
+    api: Api, run_id: str, message: str, data: Json | None = None, *, has_died: bool = False
+) -> str:
     """End a run as crashed, or as cancelled if that is what was wanted; it may have ended already.
+
+    Args:
+        api: Prefect's API.
+        run_id: The run.
+        message: How its process ended, for the operator.
+        data: The same, for clients (``engine.endings``).
+        has_died: Whether it had a process that died, so that it may be repeated.
 
     Returns:
         Name of the state that the run is in then.
@@ -49,10 +64,30 @@ async def crash(api: Api, run_id: str, message: str) -> str:
             return str(run["state_name"])
         if run["state_type"] == "CANCELLING":
             return await cancelled(api, run)
-        await api.set_state(run_id, "CRASHED", message)
+        if has_died and await _repeated(api, run, message):
+            return "Scheduled"
+        await api.set_state(run_id, "CRASHED", message, data=data)
     except ObjectNotFound:
         return "Deleted"
     return "Crashed"
+
+
+async def _repeated(api: Api, run: Json, reason: str) -> bool:
+    """Put a run that has crashed back into its queue, if it has crash retries left.
+
+    Repetitions after a crash are counted apart, and use up none of those after an exception.
+    """
+    allowed = await api.crash_retries(run)
+    if not allowed or await api.crash_repeats(str(run["id"])) >= allowed:
+        return False
+    retries = _retries(run)
+    more = retries + 1 if retries and run.get("run_count") else None
+    await api.reschedule(run, f"{REPEAT_MARK}{reason}", retries=more)
+    return True
+
+
+def _retries(run: Json) -> int:
+    return int((run.get("empirical_policy") or {}).get("retries") or 0)
 
 
 async def timed_out(api: Api, run_id: str, seconds: float) -> str:
@@ -79,10 +114,13 @@ async def hand_back(api: Api, run_id: str, reason: str) -> str:
             return str(run["state_name"])
         if run["state_type"] == "CANCELLING":
             return await cancelled(api, run)
+        if run.get("run_count") and await _repeated(api, run, reason):
+            return "Scheduled"
         if may_run_again(run):
             await api.reschedule(run, f"Handed back: {reason}")
             return "Scheduled"
-        await api.set_state(run_id, "CRASHED", f"The run was lost: {reason}", force=True)
+        message, data = f"The run was lost: {reason}", endings.as_data("lost")
+        await api.set_state(run_id, "CRASHED", message, force=True, data=data)
     except ObjectNotFound:
         return "Deleted"
     return "Crashed"

@@ -9,8 +9,9 @@ from asyncio.subprocess import Process
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from pygeoapi_prefect.worker import wire
+from pygeoapi_prefect.worker import orphans, wire
 
 READY_SECONDS = 120.0
 READ_BYTES = 1 << 16
@@ -29,12 +30,17 @@ class Exit:
         cpu: Processor time that it used, in seconds.
         memory_mb: Largest resident memory, in MiB.
         error: Why it could not be started.
+        is_lost: Its fork server has ended, and it with it; it is not known whose fault that was.
     """
 
     code: int
     cpu: float = 0.0
     memory_mb: int = 0
     error: str | None = None
+    is_lost: bool = False
+
+
+LOST = Exit(-signal.SIGKILL, error="the fork server has ended", is_lost=True)
 
 
 @dataclass
@@ -91,6 +97,11 @@ class ForkServer:
         self._ready: asyncio.Future[None] | None = None
         self.ended = asyncio.Event()
 
+    alive: ClassVar[set[int]] = set()
+    """Numbers of all fork servers of this process."""
+    _counting: ClassVar[asyncio.Lock] = asyncio.Lock()
+    """Held while there may be one that ``alive`` does not have yet."""
+
     @property
     def pid(self) -> int | None:
         """Number of the process."""
@@ -107,14 +118,16 @@ class ForkServer:
         self._socket = ours
         self._ready = asyncio.get_running_loop().create_future()
         with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "pygeoapi_prefect.worker.zygote"),
-                str(theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                env={**os.environ, **SINGLE_THREADED},
-                start_new_session=True,
-            )
+            async with self._counting:
+                self._process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "pygeoapi_prefect.worker.zygote"),
+                    str(theirs.fileno()),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    env={**os.environ, **SINGLE_THREADED},
+                    start_new_session=True,
+                )
+                self.alive.add(self._process.pid)
         self._outgoing.put_nowait(wire.preload_request(self._modules))
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         try:
@@ -127,7 +140,7 @@ class ForkServer:
         """Fork a child for a job."""
         child = Child(job.id, self, asyncio.get_running_loop().create_future())
         if self.ended.is_set():
-            child.exited.set_result(Exit(-signal.SIGKILL, error="the fork server has ended"))
+            child.exited.set_result(LOST)
             return child
         self._children[job.id] = child
         self._outgoing.put_nowait(wire.run_request(job))
@@ -162,6 +175,10 @@ class ForkServer:
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
+            self.alive.discard(self._process.pid)
+            if orphans.is_adopting():  # it may have been killed
+                async with self._counting:
+                    await asyncio.to_thread(orphans.end_all, self.alive)
         self._lose_children()
 
     async def _read(self) -> None:
@@ -210,5 +227,5 @@ class ForkServer:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(child.pid, signal.SIGKILL)
             if not child.exited.done():
-                child.exited.set_result(Exit(-signal.SIGKILL, error="the fork server has ended"))
+                child.exited.set_result(LOST)
         self._children.clear()

@@ -2,20 +2,21 @@
 
 What a job leaves in a session of its own is out of reach of its group. Such a process comes to the
 next ancestor that adopts: to the job as long as it runs, then to the fork server, which has no
-other children than its jobs.
+other children than its jobs, then to the worker, which has no others than its fork servers.
 """
 
 import ctypes
 import os
 import signal
 import sys
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 # prctl(2)
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+PR_GET_CHILD_SUBREAPER = 37
 
 _libc = ctypes.CDLL(None)
 
@@ -25,22 +26,39 @@ def adopt() -> None:
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
+def is_adopting() -> bool:
+    """Whether this process is the parent of such descendants."""
+    if sys.platform != "linux":
+        return False
+    flag = ctypes.c_int()
+    _libc.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(flag))
+    return bool(flag.value)
+
+
 def die_with_parent() -> None:
     """Be killed when the parent ends."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def end(jobs: Container[int]) -> bool:
-    """Kill the children of this process that are no jobs; whether there were any.
+def end(own: Container[int]) -> bool:
+    """Kill the children of this process that are not its own; whether there were any.
 
     Args:
-        jobs: Numbers of the processes that may stay.
+        own: Numbers of the processes that may stay.
     """
-    found = [pid for pid in _children() if pid not in jobs]
+    found = [pid for pid in _children() if pid not in own]
     for pid in found:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return bool(found)
+
+
+def end_all(own: Container[int]) -> None:
+    """As ``end``, and wait for them; what they leave behind in turn is ended, too."""
+    while end(own):
+        for pid in [pid for pid in _children() if pid not in own]:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
 
 def _prctl(option: int, value: int) -> None:
@@ -48,9 +66,10 @@ def _prctl(option: int, value: int) -> None:
         _libc.prctl(option, value)
 
 
-def _children() -> list[int]:
-    """The children of this process, which has one thread (proc_pid_task(5))."""
+def _children() -> Iterator[int]:
+    """The children of this process (proc_pid_task(5))."""
     try:
-        return [int(pid) for pid in Path("/proc/thread-self/children").read_text().split()]
+        for listed in Path("/proc/self/task").glob("*/children"):
+            yield from (int(pid) for pid in listed.read_text().split())
     except OSError:  # not Linux, or a kernel without CONFIG_PROC_CHILDREN
-        return []
+        return

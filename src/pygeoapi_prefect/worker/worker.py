@@ -18,7 +18,7 @@ from prefect.logging.loggers import get_logger
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 from prefect.workers.process import ProcessWorker
 
-from pygeoapi_prefect.worker import ending, events, health
+from pygeoapi_prefect.worker import ending, events, health, orphans
 from pygeoapi_prefect.worker.api import Api
 from pygeoapi_prefect.worker.configuration import JobConfiguration, Variables
 from pygeoapi_prefect.worker.dispatch import RETRY_SECONDS, Dispatcher
@@ -91,6 +91,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
 
     async def setup(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="pygeoapi-worker-"))
+        orphans.adopt()
         forks = asyncio.create_task(self._forks.start())
         try:
             await super().setup()

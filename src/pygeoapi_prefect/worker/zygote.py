@@ -136,9 +136,7 @@ class Zygote:
         """End all jobs and what they have started, and remove their folders."""
         for pid in self._jobs:
             self._kill(pid, signal.SIGKILL)
-        while orphans.end(()):
-            with suppress(ChildProcessError):
-                os.wait()
+        orphans.end_all(())
         for job in self._jobs.values():
             shutil.rmtree(job.scratch, ignore_errors=True)
 

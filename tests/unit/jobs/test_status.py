@@ -1,5 +1,7 @@
 """A flow run as statusInfo, and what a client is told of a failure."""
 
+import signal
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 from pygeoapi.process.base import ProcessorExecuteError
 
 from pygeoapi_prefect import errors
+from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.jobs import status
 
@@ -160,7 +163,8 @@ def test_the_process_comes_from_the_tag() -> None:
         ("FAILED", 1, 0, None),
         ("COMPLETED", 2, 1, "(attempt 2 of 2)"),
         ("CANCELLED", 2, 2, None),
-        ("RUNNING", 2, None, None),
+        ("RUNNING", 2, None, "(attempt 2)"),
+        ("SCHEDULED", 1, None, "(attempt 2)"),
         ("RUNNING", 4, 2, "(attempt 4 of 4)"),
     ],
 )
@@ -173,3 +177,26 @@ def test_which_attempt_it_is(
         assert "attempt" not in message
     else:
         assert message.endswith(said)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        "text",
+        {},
+        {"pygeoapi_ending": None},
+        {"pygeoapi_ending": {"kind": "signal"}},
+        {"pygeoapi_ending": {"kind": "signal", "number": "/srv/flows/code.py"}},
+        {"pygeoapi_ending": {"kind": "/srv/flows/code.py", "number": 1}},
+    ],
+)
+def test_fault_10_data_that_do_not_say_how_a_process_ended(data: object) -> None:
+    crashed = replace(run("CRASHED", message="/srv/flows/code.py:3 SIGSEGV"), state_data=data)
+    assert status.status_info(crashed)["message"] == f"The process failed (job {JOB})"
+
+
+def test_fault_10_a_crash_is_told_with_its_kind() -> None:
+    data = endings.as_data("signal", signal.SIGSEGV)
+    crashed = replace(run("CRASHED", message="/srv/flows/code.py"), state_data=data)
+    assert str(status.failure(crashed)) == "The process was ended by signal SIGSEGV"

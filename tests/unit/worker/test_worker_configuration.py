@@ -40,6 +40,13 @@ def test_limits_that_are_none(name: str, value: object) -> None:
         configured(**{name: value})
 
 
+def test_fault_12_crash_retries_pass_through_too() -> None:
+    assert configured(crash_retries=0).crash_retries == 0
+    assert configured(crash_retries=3).crash_retries == 3
+    with pytest.raises(ValidationError, match="crash_retries"):
+        configured(crash_retries=-1)
+
+
 def test_the_template_of_a_pool_is_not_changed() -> None:
     template = ProcessWorker.get_default_base_job_template()
     asyncio.run(JobConfiguration.from_template_and_values(template, {}, NOBODY))

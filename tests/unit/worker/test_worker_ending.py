@@ -8,6 +8,7 @@ import httpx
 import pytest
 from prefect.exceptions import ObjectNotFound
 
+from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.worker import ending
 from pygeoapi_prefect.worker.api import Api, Json
 from pygeoapi_prefect.worker.forks import Exit
@@ -20,6 +21,8 @@ class OneRun:
 
     def __init__(self, state: str | None, name: str | None = None, **fields: Any) -> None:
         self.states: list[tuple[str, str, bool]] = []
+        self.told: str | None = None
+        self.retries: int | None = None
         self.run_: Json | None = None
         if state is not None:
             self.run_ = {
@@ -37,18 +40,35 @@ class OneRun:
         return self.run_
 
     async def set_state(
-        self, run_id: str, state: str, message: str, *, name: str | None = None, force: bool = False
+        self,
+        run_id: str,
+        state: str,
+        message: str,
+        *,
+        name: str | None = None,
+        force: bool = False,
+        data: Json | None = None,
     ) -> Json:
         assert run_id == RUN
         self.states.append((name or state, message, force))
+        self.told = endings.sentence(data)
         return {"status": "ACCEPT"}
 
-    async def reschedule(self, run: Json, message: str) -> None:
+    async def crash_retries(self, run: Json) -> int:
+        return int(run.get("crash_retries", 0))
+
+    async def crash_repeats(self, run_id: str) -> int:
+        assert run_id == RUN
+        assert self.run_ is not None
+        return int(self.run_.get("crash_repeats", 0))
+
+    async def reschedule(self, run: Json, message: str, *, retries: int | None = None) -> None:
         self.states.append(("SCHEDULED", message, True))
+        self.retries = retries
 
 
-def ended(function: Any, server: OneRun, *args: Any) -> str:
-    name: str = asyncio.run(function(cast(Api, server), RUN, *args))
+def ended(function: Any, server: OneRun, *args: Any, **how: Any) -> str:
+    name: str = asyncio.run(function(cast(Api, server), RUN, *args, **how))
     return name
 
 
@@ -145,6 +165,60 @@ def test_a_run_of_one_attempt_is_lost_with_its_worker() -> None:
     server = OneRun("RUNNING")
     assert ended(ending.hand_back, server, "its worker has died") == "Crashed"
     assert server.states == [("CRASHED", "The run was lost: its worker has died", True)]
+
+
+def test_fault_12_a_run_whose_process_died_is_repeated_as_often_as_its_crash_retries() -> None:
+    server = OneRun("RUNNING", crash_retries=2, crash_repeats=1)
+    assert ended(ending.crash, server, "it fell", has_died=True) == "Scheduled"
+    assert server.states == [("SCHEDULED", "Repeated after a crash: it fell", True)]
+    assert server.retries is None
+    spent = OneRun("RUNNING", crash_retries=2, crash_repeats=2)
+    assert ended(ending.crash, spent, "it fell", has_died=True) == "Crashed"
+
+
+def test_fault_12_so_is_one_whose_worker_died() -> None:
+    server = OneRun("RUNNING", crash_retries=1)
+    assert ended(ending.hand_back, server, "its worker has died") == "Scheduled"
+    assert server.states == [("SCHEDULED", "Repeated after a crash: its worker has died", True)]
+
+
+def test_fault_12_what_never_had_a_process_is_not_repeated() -> None:
+    server = OneRun("PENDING", run_count=0, crash_retries=1)
+    assert ended(ending.crash, server, "a wrong variable") == "Crashed"
+
+
+def test_fault_12_a_crash_uses_up_none_of_the_retries_after_an_exception() -> None:
+    server = OneRun("RUNNING", crash_retries=1, empirical_policy={"retries": 1})
+    assert ended(ending.crash, server, "it fell", has_died=True) == "Scheduled"
+    assert server.retries == 2
+
+
+def test_fault_12_who_is_to_be_cancelled_is_not_repeated() -> None:
+    server = OneRun("CANCELLING", crash_retries=1)
+    assert ended(ending.crash, server, "it fell", has_died=True) == "Cancelled"
+
+
+@pytest.mark.parametrize(
+    ("exit_", "told"),
+    [
+        (Exit(3), "The process exited with status 3"),
+        (Exit(-signal.SIGSEGV), "The process was ended by signal SIGSEGV"),
+        (Exit(-200), "The process was ended by signal 200"),
+        (
+            Exit(-signal.SIGKILL),
+            "The process was killed by the system, probably out of memory",
+        ),
+        (Exit(1, error="secret/path.py"), "The process could not be started"),
+    ],
+)
+def test_fault_10_clients_are_told_how_a_process_ended(exit_: Exit, told: str) -> None:
+    assert endings.sentence(ending.as_data(exit_)) == told
+
+
+def test_fault_10_a_lost_run_is_not_blamed_on_the_process() -> None:
+    server = OneRun("RUNNING")
+    assert ended(ending.hand_back, server, "its worker has died") == "Crashed"
+    assert server.told == "The job was lost with its worker; it may be sent again"
 
 
 def test_a_run_that_was_to_be_cancelled_does_not_go_back() -> None:

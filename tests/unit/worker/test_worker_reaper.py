@@ -63,6 +63,9 @@ class Server:
         self.runs_[run_id] |= {"state_type": state, "message": message}
         return {"status": "ACCEPT"}
 
+    async def crash_retries(self, run: Json) -> int:
+        return 0
+
     async def reschedule(self, run: Json, message: str) -> None:
         self.runs_[run["id"]] |= {"state_type": "SCHEDULED", "message": message}
 

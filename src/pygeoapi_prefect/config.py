@@ -189,6 +189,7 @@ class Settings(BaseModel):
     public_url: str = Field(description="Root of all links, without a trailing slash")
     default_limit: int = 10
     max_limit: int = 10_000
+    pretty_print: bool = Field(default=False, description="Whether JSON documents are indented")
     manager: ManagerSettings = ManagerSettings()
     processes: dict[str, ProcessSettings] = {}
 
@@ -217,13 +218,18 @@ class Settings(BaseModel):
             manager = ManagerSettings.model_validate(server.get("manager") or {})
         except ValidationError as error:
             raise ConfigurationError(describe(error, "server.manager")) from error
-        return cls(
-            public_url=root,
-            default_limit=default,
-            max_limit=longest,
-            manager=manager,
-            processes=processes_of(config.get("resources") or {}),
-        )
+        processes = processes_of(config.get("resources") or {})
+        try:
+            return cls(
+                public_url=root,
+                default_limit=default,
+                max_limit=longest,
+                pretty_print=server.get("pretty_print") or False,
+                manager=manager,
+                processes=processes,
+            )
+        except ValidationError as error:
+            raise ConfigurationError(describe(error, "server")) from error
 
 
 def processes_of(resources: Mapping[str, Any]) -> dict[str, ProcessSettings]:

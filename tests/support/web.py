@@ -18,7 +18,8 @@ STOP_SECONDS = 40
 
 def gunicorn(environment: Mapping[str, str], port: int, log: Path) -> subprocess.Popen[bytes]:
     """Start the web application; ``PYGEOAPI_CONFIG`` is in the environment."""
-    command = ["-m", "gunicorn", "--worker-class", "gthread", "--threads", "8"]
+    settings = "python:pygeoapi_prefect.web.serving"
+    command = ["-m", "gunicorn", "--config", settings, "--threads", "8"]
     command += ["--bind", f"127.0.0.1:{port}", "pygeoapi_prefect.web.app:APP"]
     with log.open("wb") as output:
         return subprocess.Popen(

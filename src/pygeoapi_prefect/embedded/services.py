@@ -145,7 +145,7 @@ def web_command(layout: Layout) -> list[str]:
     return [
         *preloaded("gunicorn", "pygeoapi.openapi,pygeoapi_prefect.manager"),
         *("--bind", f"127.0.0.1:{layout.port}"),
-        *("--worker-class", "gthread", "--no-control-socket", "--graceful-timeout", "3"),
+        *("--config", "python:pygeoapi_prefect.web.serving", "--graceful-timeout", "3"),
         *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
         *("--worker-tmp-dir", str(layout.scratch), APP),
     ]

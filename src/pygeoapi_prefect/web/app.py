@@ -1,4 +1,6 @@
-"""The WSGI application: ``gunicorn pygeoapi_prefect.web.app:APP``.
+"""The WSGI application.
+
+``gunicorn --config python:pygeoapi_prefect.web.serving pygeoapi_prefect.web.app:APP``.
 
 pygeoapi's own Flask application with the views of its Processes resources replaced. The environment
 variable ``PYGEOAPI_CONFIG`` names the configuration.
@@ -16,19 +18,31 @@ from flask import Flask
 from pygeoapi.config import get_config
 from pygeoapi.util import get_api_rules
 
+from pygeoapi_prefect import logs
 from pygeoapi_prefect.engine import client
 from pygeoapi_prefect.errors import ConfigurationError, UnsupportedMediaType
 from pygeoapi_prefect.jobs import local
 from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.jobs.callbacks import Callbacks
 from pygeoapi_prefect.manager import PrefectManager
-from pygeoapi_prefect.web import conformance, edge, health, landing, problem
+from pygeoapi_prefect.web import (
+    answers,
+    conformance,
+    edge,
+    health,
+    landing,
+    problem,
+    protocol,
+    render,
+)
 from pygeoapi_prefect.web.openapi import view as openapi
 from pygeoapi_prefect.web.pages import Pages, asset
 from pygeoapi_prefect.web.views import Views
 
 LOGGER = logging.getLogger(__name__)
 LANDING_PAGE, CONFORMANCE = "pygeoapi.landing_page", "pygeoapi.conformance"
+LOGGERS = (None, "gunicorn.error", "gunicorn.access", "prefect")
+"""Loggers with handlers of their own; None is the root."""
 BOOT_ERROR = 3  # tells gunicorn to stop instead of starting the worker again and again
 
 
@@ -101,12 +115,14 @@ def create_app() -> Flask:
         ConfigurationError: The configuration cannot be used; says what is wrong.
     """
     app, api = _import_pygeoapi()
+    logs.escape(map(logging.getLogger, LOGGERS))
     # It warns of every key of the configuration, "name" or "queue", that is no language.
     logging.getLogger("pygeoapi.l10n").setLevel(logging.ERROR)
     manager: PrefectManager = api.manager
     pages = Pages(get_config(), manager.settings)
+    app.config[render.PRETTY_PRINT] = manager.settings.pretty_print
     prefix = _replace_views(app, manager, pages)
-    openapi.install(app, api, manager.settings, manager.registry, prefix)
+    openapi.install(app, api, manager.settings, manager.registry, prefix, pages)
     conformance.declare()
     app.config["MAX_CONTENT_LENGTH"] = manager.settings.manager.max_body_bytes
     blocks = sorted({p.result_storage for p in manager.registry if p.result_storage})
@@ -115,6 +131,8 @@ def create_app() -> Flask:
     queues = [(deployment.work_pool, deployment.queue) for deployment in deployments]
     app.add_url_rule("/readyz", "readyz", health.readiness(blocks, queues))
     problem.register(app, pages.error)
+    answers.prepare(app)
+    protocol.prepare(app)
     edge.prepare(app, manager.settings.manager)
     in_background(local.end_abandoned)
     if client.api_url() is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response
 
 from pygeoapi_prefect.results import links
+from pygeoapi_prefect.web import render
 
 PREFIX = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/"
 CLASSES = tuple(
@@ -43,7 +44,7 @@ def linked(view: Callable[..., Any], root: str) -> Callable[..., Any]:
             document = json.loads(reply.get_data())
             if isinstance(document.get("links"), list):
                 document["links"].append(link)
-                reply.set_data(json.dumps(document, ensure_ascii=False))
+                reply.set_data(render.json_text(document))
         return reply
 
     return landing_page

@@ -1,6 +1,5 @@
 """Liveness and readiness, for container and proxy probes."""
 
-import json
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -10,6 +9,7 @@ from flask import Response
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.engine import client, runs
 from pygeoapi_prefect.errors import EngineUnavailable, StackError
+from pygeoapi_prefect.web import render
 
 LOGGER = logging.getLogger(__name__)
 NO_STORE = {"Cache-Control": "no-store"}
@@ -17,7 +17,9 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 def healthz() -> Response:
     """``GET /healthz``: this process answers; says nothing of others."""
-    return Response('{"status": "ok"}', 200, NO_STORE, content_type="application/json")
+    return Response(
+        render.json_text({"status": "ok"}), 200, NO_STORE, content_type="application/json"
+    )
 
 
 def readiness(
@@ -44,7 +46,7 @@ def readiness(
             waiting = _state(partial(_taken, pool, queue))
             state[f"{pool}/{queue}"] = waiting
             told = told if waiting == "ok" else "degraded"
-        body = json.dumps({"status": told, "dependencies": state})
+        body = render.json_text({"status": told, "dependencies": state})
         return Response(body, 200 if ready else 503, NO_STORE, content_type="application/json")
 
     return readyz

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask, request
 
 from pygeoapi_prefect.web import documents, negotiation
+from pygeoapi_prefect.web.negotiation import MEDIA_TYPES
 from pygeoapi_prefect.web.pages import Pages
 
 TEMPLATES = {"landing": "landing_page.html", "conformance": "conformance.html"}
@@ -39,7 +40,14 @@ def shown_by(
             return view(*args, **kwargs)
         with app.test_request_context(request.path, query_string={"f": "json"}):
             document = json.loads(view(*args, **kwargs).get_data())
-        links = documents.this_document(url, "html")
-        return pages.respond({**document, "links": links}, "html", template)
+        this = documents.this_document(url, "html")
+        others = [link for link in document.get("links", ()) if not _is_this(link)]
+        return pages.respond({**document, "links": [*this, *others]}, "html", template)
 
     return show
+
+
+def _is_this(link: dict[str, Any]) -> bool:
+    """Whether a link leads to the document itself in a format that our page links to anyway."""
+    rel = link.get("rel")
+    return rel == "self" or (rel == "alternate" and link.get("type") in MEDIA_TYPES.values())

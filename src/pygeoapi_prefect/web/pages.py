@@ -27,6 +27,10 @@ class Pages:
         config: pygeoapi's whole configuration; its templates' folder may replace any of ours
             (``prefect/*.html``).
         settings: What this library reads of it.
+
+    Attributes:
+        base: Path of the public URL, without a trailing slash: pages link within the origin that
+            they were read from.
     """
 
     def __init__(self, config: dict[str, Any], settings: Settings) -> None:
@@ -35,7 +39,7 @@ class Pages:
         self._config = l10n.translate_struct(config, locale, True)
         self._root = settings.public_url
         self._prefect = (settings.manager.prefect_ui_url or "").rstrip("/")
-        self._base = urlsplit(settings.public_url).path.rstrip("/")
+        self.base = urlsplit(settings.public_url).path.rstrip("/")
         own = ((config.get("server") or {}).get("templates") or {}).get("path")
         self._own = [Path(str(own))] if own else []
         self._environment = Environment(
@@ -70,12 +74,15 @@ class Pages:
         """
         if shown == "json":
             return render.as_json(document)
-        return render.as_html(self.page(template, document, **more), self._policy)
+        return self.show(self.page(template, document, **more))
+
+    def show(self, page: str, status: int = 200) -> Response:
+        """A page's text, with what browsers have to know of it."""
+        return render.as_html(page, self._policy, status)
 
     def error(self, problem: dict[str, Any], headers: dict[str, str]) -> Response:
         """A problem for somebody with a browser."""
-        page = self.page("problem", problem)
-        response = render.as_html(page, self._policy, int(problem["status"]))
+        response = self.show(self.page("problem", problem), int(problem["status"]))
         for name, value in headers.items():
             if name != "Content-Type":
                 response.headers[name] = value
@@ -92,7 +99,7 @@ class Pages:
             config=self._config,
             data=document,
             root=self._root,
-            base=self._base,
+            base=self.base,
             version=__version__,
             lang=self._language,
             json_link=json_links[-1] if json_links else None,  # a process may have its own

@@ -7,15 +7,23 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[import-untyped]
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import UnsupportedMediaType as WrongMediaType
 
-from pygeoapi_prefect.errors import RequestTooLarge, StackError
+from pygeoapi_prefect.errors import (
+    InvalidJobParameterError,
+    RequestTooLarge,
+    StackError,
+    UnsupportedMediaType,
+)
 from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.results.problem import Parts, parts, problem
-from pygeoapi_prefect.web import negotiation
+from pygeoapi_prefect.web import negotiation, render
 
 LOGGER = logging.getLogger(__name__)
-
+UNREADABLE = (ParseException, NoMoreData, ClientDisconnected)
+"""What reading a body raises: a wrong chunk, or an end before it was to come."""
 
 Reply = Response | Parts
 
@@ -31,15 +39,20 @@ def register(app: Flask, as_page: Callable[[dict[str, Any], dict[str, str]], Res
     def negotiated[E: Exception](handler: Callable[[E], Reply]) -> Callable[[E], Reply]:
         def handle(error: E) -> Reply:
             reply = handler(error)
-            if isinstance(reply, Response) or not _for_a_reader():
+            if isinstance(reply, Response):
                 return reply
-            body, _, headers = reply
-            return as_page(json.loads(body), headers)
+            body, status, headers = reply
+            told = json.loads(body)
+            if _for_a_reader():
+                return as_page(told, headers)
+            return render.json_text(told).decode(), status, headers
 
         return handle
 
     app.register_error_handler(StackError, negotiated(_stack_error))
     app.register_error_handler(HTTPException, negotiated(_http_exception))
+    for cls in UNREADABLE:
+        app.register_error_handler(cls, negotiated(_unreadable))
     app.register_error_handler(Exception, negotiated(_unexpected))
 
 
@@ -47,6 +60,10 @@ def _for_a_reader() -> bool:
     """Whether a page fits: only where pages are read, not for an answer to a program's POST."""
     wanted = negotiation.or_json(request.args.get("f"), request.headers.get("Accept"))
     return request.method in ("GET", "HEAD") and wanted == "html"
+
+
+def _unreadable(_error: Exception) -> Parts:
+    return problem(InvalidJobParameterError("The body could not be read to its end"))
 
 
 def _stack_error(error: StackError) -> Parts:
@@ -61,6 +78,8 @@ def _http_exception(error: HTTPException) -> Response | Parts:
     if isinstance(error, RequestEntityTooLarge):
         limit = request.max_content_length
         return problem(RequestTooLarge(f"The request body is larger than {limit} bytes"))
+    if isinstance(error, WrongMediaType):
+        return problem(UnsupportedMediaType(error.description))
     kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Location", "Retry-After")}
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     return parts("about:blank", error.name, status, error.description or "", kept)

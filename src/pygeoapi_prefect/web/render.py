@@ -1,15 +1,18 @@
 """A document becomes a response: as JSON, or by way of a page as HTML."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, request
+from pydantic_core import to_json
 
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.results.delivery import Reply
 from pygeoapi_prefect.web import negotiation
 
+PRETTY_PRINT = "PRETTY_PRINT"
+"""Key of the application's configuration: whether JSON documents are indented."""
+INDENT = 4
 # What a job has made is never a page of this origin: a browser may show it, but runs nothing in it.
 OUTPUT_HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
@@ -26,10 +29,19 @@ def shown() -> negotiation.Format:
     return negotiation.wanted(request.args.get("f"), request.headers.get("Accept"))
 
 
+def json_text(document: object) -> bytes:
+    """A document as JSON text, indented as pygeoapi does it where ``server.pretty_print`` is set.
+
+    Not by ``json``: its indenting encoder takes three times as long as its compact one, this one
+    half as long.
+    """
+    pretty = bool(current_app) and current_app.config.get(PRETTY_PRINT, False)
+    return to_json(document, indent=INDENT if pretty else None, fallback=str)
+
+
 def as_json(document: dict[str, Any], status: int = 200) -> Response:
     """A document as JSON, with its links also as ``Link`` headers (recommendation of RFC 8288)."""
-    body = json.dumps(document, ensure_ascii=False)
-    response = Response(body, status, content_type="application/json")
+    response = Response(json_text(document), status, content_type="application/json")
     for link in document.get("links", ()):
         href, rel = link.get("href", ""), link.get("rel", "")
         if _fits_a_header(href) and _fits_a_header(rel) and _fits_a_header(link.get("type", "")):

@@ -4,7 +4,6 @@ Each builds one JSON document (``documents``), which is then sent as it is or sh
 """
 
 from flask import Response, request
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.errors import InvalidJobParameterError, RequestTooLarge
@@ -65,7 +64,7 @@ class Views:
         """The request's body; one without a declared length is cut at the limit, not refused."""
         try:
             content = request.get_data()
-        except (OSError, ParseException) as error:  # a wrong chunk, or the client went away
+        except OSError as error:  # the connection broke
             raise InvalidJobParameterError("The body could not be read to its end") from error
         limit = self._settings.manager.max_body_bytes
         if request.content_length is None and len(content) >= limit:

@@ -11,8 +11,9 @@ from flask import Flask, Response, request, send_from_directory
 
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.process.registry import Registry
-from pygeoapi_prefect.web import negotiation
+from pygeoapi_prefect.web import negotiation, render
 from pygeoapi_prefect.web.openapi.document import document
+from pygeoapi_prefect.web.pages import Pages
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 ASSETS = "openapi/ui"
@@ -20,24 +21,31 @@ _PAGE = files(__package__).joinpath("page.html")
 
 
 class OpenApiView:
-    """The view function, over one document."""
+    """The view function, over one document.
 
-    def __init__(self, document: Mapping[str, Any], root: str) -> None:
-        self._json = json.dumps(document, ensure_ascii=False, default=str)
-        self._html = _page(str(document["info"]["title"]), root)
+    Args:
+        document: The OpenAPI document; it is written as the current application writes JSON.
+        pages: What the page is sent with.
+    """
+
+    def __init__(self, document: Mapping[str, Any], pages: Pages) -> None:
+        self._json = render.json_text(document)
+        self._html = _page(str(document["info"]["title"]), pages.base)
+        self._pages = pages
 
     def __call__(self) -> Response:
         """``GET /openapi``."""
         accept = request.headers.get("Accept")
         if negotiation.wanted(request.args.get("f"), accept) == "html":
-            response = Response(self._html, content_type="text/html; charset=utf-8")
-        else:
-            response = Response(self._json, content_type=MEDIA_TYPE)
+            return self._pages.show(self._html)
+        response = Response(self._json, content_type=MEDIA_TYPE)
         response.vary.add("Accept")
         return response
 
 
-def install(app: Flask, api: Any, settings: Settings, registry: Registry, prefix: str) -> None:
+def install(
+    app: Flask, api: Any, settings: Settings, registry: Registry, prefix: str, pages: Pages
+) -> None:
     """Put our document and its page in the place of pygeoapi's.
 
     Args:
@@ -46,18 +54,20 @@ def install(app: Flask, api: Any, settings: Settings, registry: Registry, prefix
         settings: Public URL, limits and security schemes.
         registry: The processes.
         prefix: Path prefix of pygeoapi's routes.
+        pages: What the page is sent with.
     """
     base = json.loads(api.openapi) if isinstance(api.openapi, str) else api.openapi
     api.openapi = document(base, settings, registry, prefix)
-    app.view_functions["pygeoapi.openapi"] = OpenApiView(api.openapi, settings.public_url)
+    with app.app_context():
+        app.view_functions["pygeoapi.openapi"] = OpenApiView(api.openapi, pages)
     # The files of Swagger UI (Apache-2.0), from the package that carries them.
     folder = str(files("flask_swagger_ui").joinpath("dist"))
     send = partial(send_from_directory, folder, max_age=86400)
     app.add_url_rule(f"{prefix}/{ASSETS}/<path:path>", "openapi_assets", send)
 
 
-def _page(title: str, root: str) -> str:
-    values = {"title": title, "root": root, "assets": f"{root}/{ASSETS}"}
+def _page(title: str, base: str) -> str:
+    values = {"title": title, "base": base}
     text = _PAGE.read_text(encoding="utf-8")
     for name, value in values.items():
         text = text.replace(f"@{name}@", escape(value))

@@ -1,0 +1,52 @@
+"""What a request must be as HTTP before anything looks at its meaning (RFC 9110, RFC 9112).
+
+gunicorn leaves these to the application.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask, request
+from werkzeug import exceptions
+
+BODILESS = ("GET", "HEAD", "OPTIONS")
+CHUNKED = ("", "chunked")
+IDENTITY = ("", "identity")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d*)?", re.ASCII)
+
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+def prepare(app: Flask) -> None:
+    """Refuse requests that break the protocol, on every route of an application."""
+    app.before_request(_check)
+    app.wsgi_app = measured(app.wsgi_app)  # type: ignore[method-assign,assignment]
+
+
+def measured(app: Wsgi) -> Wsgi:
+    """An application that notices a body that ends before its ``Content-Length``.
+
+    gunicorn says that it ends the input by itself, and then Werkzeug takes an early end for the
+    regular one (RFC 9112, section 8: such a request is incomplete).
+    """
+
+    def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ.get("CONTENT_LENGTH"):
+            environ.pop("wsgi.input_terminated", None)
+        return app(environ, start_response)
+
+    return call
+
+
+def _check() -> None:
+    host = request.environ.get("HTTP_HOST")
+    if host is None and request.environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+        raise exceptions.BadRequest("The header Host is missing")
+    if host is not None and not _HOST.fullmatch(host):
+        raise exceptions.BadRequest("The header Host is not valid")
+    if request.headers.get("Transfer-Encoding", "").strip().lower() not in CHUNKED:
+        raise exceptions.NotImplemented("The only transfer coding that is understood is chunked")
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in IDENTITY and request.method not in BODILESS:
+        raise exceptions.UnsupportedMediaType("The body must be sent without a content coding")

@@ -12,7 +12,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.cli import root
-from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.engine import deployments
 from pygeoapi_prefect.engine.client import api
 from support import s3_server
 from support.prefect_api import forget, use_prefect
@@ -41,7 +41,7 @@ def name() -> Iterator[str]:
     name = f"test-{uuid4().hex[:8]}"
     yield name
     for flow in ("hi-prefect-world", "simple-flow"):
-        if found := runs.deployment_id(flow, name):
+        if found := deployments.find_id(flow, name):
             with api() as client:
                 client.request("DELETE", "/deployments/{id}", path_params={"id": found})
 

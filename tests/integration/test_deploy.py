@@ -14,10 +14,11 @@ from prefect.client.schemas.schedules import IntervalSchedule
 
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.config import Settings
-from pygeoapi_prefect.deploy.deployments import deploy, ensure_queue, list_deployments
+from pygeoapi_prefect.deploy.deployments import deploy, list_deployments
 from pygeoapi_prefect.deploy.upload import MARKER
-from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.engine import deployments, runs
 from pygeoapi_prefect.engine.client import api
+from pygeoapi_prefect.engine.pools import ensure_queue
 from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError, EngineUnavailable
 from pygeoapi_prefect.process.registry import Process, Registry
 from pygeoapi_prefect.storage import Store
@@ -104,7 +105,7 @@ def make(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     for process in made:
         assert process.flow is not None
         with api() as client:
-            if found := runs.deployment_id(process.flow.name, "test"):
+            if found := deployments.find_id(process.flow.name, "test"):
                 client.request("DELETE", "/deployments/{id}", path_params={"id": found})
         for module in [name for name in sys.modules if name.partition(".")[0] == process.id]:
             del sys.modules[module]
@@ -308,7 +309,7 @@ def test_a_missing_block_is_named_with_the_way_to_make_it(make: Make, which: str
         deploy(registry({process.id: prefect}).get(process.id))
     assert f"'{missing}'" in str(raised.value)
     assert "create-storage-block nothing-here s3://BUCKET" in str(raised.value)
-    assert runs.deployment_id(process.id, "test") is None
+    assert deployments.find_id(process.id, "test") is None
 
 
 def test_what_is_not_configured_is_named(make: Make) -> None:

@@ -86,7 +86,8 @@ def prepare_prefect(environ: Mapping[str, str]) -> None:
         StackError: The configuration or a process is not as it must be, or Prefect refuses.
     """
     from pygeoapi_prefect import storage
-    from pygeoapi_prefect.deploy.deployments import deploy, ensure_queue
+    from pygeoapi_prefect.deploy.deployments import deploy
+    from pygeoapi_prefect.engine.pools import ensure_queue
     from pygeoapi_prefect.process.registry import Registry
 
     registry = Registry(Settings.from_config(load_config(Path(environ["PYGEOAPI_CONFIG"]))))

@@ -81,7 +81,7 @@ def _save_remote(name: str, base_path: str, settings: dict[str, object]) -> None
 @click.option("--queue", default="pygeoapi", show_default=True, help="Name of its work queue.")
 def create_work_pool(pool: str, queue: str) -> None:
     """Create the work pool (type process) and the work queue, unless they are there."""
-    from pygeoapi_prefect.deploy.deployments import ensure_queue
+    from pygeoapi_prefect.engine.pools import ensure_queue
 
     click.echo(f"Creating work pool {pool!r} with queue {queue!r}...")
     with prefect_api():

@@ -1,29 +1,23 @@
 """Prefect deployments of the configured processes."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 from prefect import Flow
-from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
-from prefect.client.schemas.responses import DeploymentResponse
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
 from pygeoapi_prefect.config import PrefectDeployment
 from pygeoapi_prefect.deploy.package import collect, collect_processor, installed
 from pygeoapi_prefect.deploy.upload import prune, upload
-from pygeoapi_prefect.engine.client import api
+from pygeoapi_prefect.engine import deployments
+from pygeoapi_prefect.engine.pools import ensure_queue
 from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError
 from pygeoapi_prefect.process.registry import Process, Registry
 from pygeoapi_prefect.storage import LOCAL, Store, open_store
 
 BANNED = frozenset("/%&<>")  # in names, by Prefect
-POOL_TYPE = "process"
-PAGE = 200
 # Set explicitly, Prefect's own process worker starts one interpreter for a run instead of two.
 COMMAND = "python -m prefect.engine"
 
@@ -104,7 +98,7 @@ def deploy(process: Process) -> Deployed:
         "tags": [],  # a job has its own; a deployment's would be added to them
         "work_pool_name": target.work_pool,
         "work_queue_name": target.queue,
-        "storage_document_id": code.store.document_id if code.store else None,
+        "storage_document_id": str(code.store.document_id) if code.store else None,
         "path": code.path,
         "entrypoint": code.entrypoint,
         "parameters": _parameters(process),
@@ -115,7 +109,7 @@ def deploy(process: Process) -> Deployed:
     }
     if target.concurrency_limit is not None:
         wanted["concurrency_limit"] = target.concurrency_limit
-    changed = _apply(flow, name, wanted) or code.uploaded or created
+    changed = deployments.apply(flow.name, target.name, wanted) or code.uploaded or created
     if changed and code.store is not None:
         prune(code.store, _sub_path(process), _paths_in_use(code.store))
     return Deployed(name=name, version=code.version, changed=changed, path=code.path)
@@ -151,35 +145,6 @@ def result_environment(block: str) -> dict[str, str]:
     }
 
 
-def ensure_queue(pool: str, queue: str, priority: int | None = None) -> bool:
-    """Create a work pool (of type ``process``) and a queue in it; False if both were there.
-
-    Args:
-        pool: Name of the pool.
-        queue: Name of the queue.
-        priority: Priority that the queue is to have; None leaves it to Prefect, or to an operator.
-
-    Raises:
-        EngineUnavailable: Prefect cannot be reached.
-    """
-    with api() as client:
-        try:
-            client.read_work_pool(pool)
-            existing = client.read_work_queue_by_name(queue, pool)
-        except ObjectNotFound:
-            pass
-        else:
-            if priority in (None, existing.priority):
-                return False
-            client.update_work_queue(existing.id, priority=priority)
-            return True
-        with suppress(ObjectAlreadyExists):
-            client.create_work_pool(_process_pool(pool))
-        with suppress(ObjectAlreadyExists):
-            client.create_work_queue(queue, work_pool_name=pool, priority=priority)
-    return True
-
-
 def list_deployments(registry: Registry) -> list[DeploymentRow]:
     """All configured processes, in the order of the configuration, and what is deployed of them.
 
@@ -194,11 +159,11 @@ def _row(process: Process) -> DeploymentRow:
     if flow is None or target is None:
         return DeploymentRow(process.id, result_storage=process.result_storage)
     name = _full_name(flow, target)
-    existing = _read(name)
+    existing = deployments.find(flow.name, target.name)
     return DeploymentRow(
         process.id,
         deployment=name,
-        version=existing.version if existing else None,
+        version=existing["version"] if existing else None,
         queue=f"{target.work_pool}/{target.queue}",
         storage_block=target.storage_block,
         result_storage=process.result_storage,
@@ -257,65 +222,13 @@ def _require_block(slug: str, purpose: str) -> Store:
         ) from error
 
 
-def _apply(flow: Flow[..., Any], name: str, wanted: Mapping[str, Any]) -> bool:
-    """Create or update a deployment; False if it is just so."""
-    existing = _read(name)
-    if existing is not None and all(getattr(existing, key) == wanted[key] for key in wanted):
-        return False
-    try:
-        with api() as client:
-            if existing is None:
-                client.create_deployment(client.create_flow(flow), name.partition("/")[2], **wanted)
-            else:
-                # Not create_deployment, which would remove the schedules.
-                client.update_deployment(existing.id, DeploymentUpdate(**wanted))
-    except httpx.HTTPStatusError as error:
-        raise ConfigurationError(
-            f"Prefect refuses the deployment '{name}': {error.response.text}"
-        ) from error
-    return True
-
-
-def _read(name: str) -> DeploymentResponse | None:
-    try:
-        with api() as client:
-            return client.read_deployment_by_name(name)
-    except ObjectNotFound:
-        return None
-
-
 def _paths_in_use(store: Store) -> set[str]:
     """Folders of a store that some deployment runs from, also of another process."""
     return {
-        deployment.path
-        for deployment in _all_deployments()
-        if deployment.path and deployment.storage_document_id == store.document_id
+        str(deployment["path"])
+        for deployment in deployments.iterate()
+        if deployment["path"] and deployment["storage_document_id"] == str(store.document_id)
     }
-
-
-def _all_deployments() -> Iterator[DeploymentResponse]:
-    offset = 0
-    while True:
-        with api() as client:
-            page = client.read_deployments(limit=PAGE, offset=offset)
-        yield from page
-        if len(page) < PAGE:
-            return
-        offset += PAGE
-
-
-def _process_pool(name: str) -> WorkPoolCreate:
-    from prefect.workers.process import ProcessWorker  # half a second, needed once
-
-    template = ProcessWorker.get_default_base_job_template()
-    # Prefect holds the variables of every new run against their schema, a third of the time that it
-    # needs to make one: names alone cost it less, and the workers check the rest.
-    variables = template["variables"]["properties"]
-    template["variables"] = {
-        "type": "object",
-        "properties": {name: {"title": known["title"]} for name, known in variables.items()},
-    }
-    return WorkPoolCreate(name=name, type=POOL_TYPE, base_job_template=template)
 
 
 def _description(declared: Mapping[str, Any]) -> str | None:

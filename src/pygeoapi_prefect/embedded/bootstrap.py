@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.config import Settings, load_config
-from pygeoapi_prefect.deploy.deployments import deploy, ensure_queue
+from pygeoapi_prefect.deploy.deployments import deploy
 from pygeoapi_prefect.embedded.layout import CODE_BLOCK, POOL, QUEUE, RESULT_BLOCK
 from pygeoapi_prefect.embedded.preload import wait_for
+from pygeoapi_prefect.engine.pools import ensure_queue
 from pygeoapi_prefect.errors import StackError
 from pygeoapi_prefect.process.registry import Registry
 

@@ -6,20 +6,14 @@ Replies are read as plain JSON: Prefect's own models cost about a millisecond fo
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Self, cast
+from typing import Any, Self, cast
 
-from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 
-from pygeoapi_prefect.engine.client import always_there, api, check
-from pygeoapi_prefect.models.message import clean
-
-StateType = Literal[
-    "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CRASHED", "CANCELLING", "CANCELLED",
-    "PAUSED",
-]  # fmt: skip
-PAGE = 200  # the most that one request to Prefect may ask for
-FINAL: frozenset[StateType] = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+from pygeoapi_prefect.engine import routes
+from pygeoapi_prefect.engine.client import send
+from pygeoapi_prefect.engine.routes import PAGE
+from pygeoapi_prefect.engine.states import FINAL, StateType
 
 
 @dataclass(frozen=True)
@@ -115,13 +109,12 @@ def create(
     }
     if retries is not None or retry_delay is not None:
         body["empirical_policy"] = {"retries": retries, "retry_delay": retry_delay}
-    return _run("POST", f"/deployments/{deployment_id}/create_flow_run", json=body)
+    return Run.from_json(send(routes.create_run(deployment_id, body)))
 
 
 def flow_id(name: str) -> str:
     """Identifier of the flow of that name, which is created if there is none."""
-    with always_there():
-        return str(_request("POST", "/flows/", json={"name": name})["id"])
+    return str(send(routes.create_flow(name))["id"])
 
 
 def start(
@@ -152,7 +145,7 @@ def start(
         "idempotency_key": idempotency_key,
         "state": {"type": "RUNNING"},
     }
-    return _run("POST", "/flow_runs/", json=body)
+    return Run.from_json(send(routes.record_run(body)))
 
 
 def read(run_id: str) -> Run:
@@ -161,7 +154,7 @@ def read(run_id: str) -> Run:
     Raises:
         prefect.exceptions.ObjectNotFound: There is none.
     """
-    return _run("GET", f"/flow_runs/{run_id}")
+    return Run.from_json(send(routes.read_run(run_id)))
 
 
 def find(name: str) -> Run | None:
@@ -172,14 +165,8 @@ def find(name: str) -> Run | None:
 
 def list_runs(flow_runs: Mapping[str, Any], *, limit: int, offset: int) -> list[Run]:
     """The newest runs that match a filter of Prefect's API (`FlowRunFilter`), ``limit`` <= 200."""
-    body = {
-        "sort": "EXPECTED_START_TIME_DESC",
-        "limit": limit,
-        "offset": offset,
-        "flow_runs": dict(flow_runs),
-    }
-    with always_there():
-        return [Run.from_json(run) for run in _request("POST", "/flow_runs/filter", json=body)]
+    found = send(routes.filter_runs(flow_runs, limit=limit, offset=offset))
+    return [Run.from_json(run) for run in found]
 
 
 def iterate(flow_runs: Mapping[str, Any], offset: int = 0, page: int = PAGE) -> Iterator[Run]:
@@ -200,8 +187,7 @@ def iterate(flow_runs: Mapping[str, Any], offset: int = 0, page: int = PAGE) -> 
 
 def count(flow_runs: Mapping[str, Any]) -> int:
     """How many runs match a filter."""
-    with always_there():
-        return int(_request("POST", "/flow_runs/count", json={"flow_runs": dict(flow_runs)}))
+    return int(send(routes.count_runs(flow_runs)))
 
 
 def cancel(run_id: str) -> None:
@@ -217,18 +203,14 @@ def set_state(
     run_id: str, state: StateType, message: str, *, data: object = None, force: bool = False
 ) -> StateType:
     """Propose a state; returns the one that the run has then, which may be another."""
-    proposed: dict[str, Any] = {"type": state, "message": clean(message)}
-    body: dict[str, Any] = {"state": proposed, "force": force}
-    if data is not None:
-        proposed["data"] = data
-    reply = _request("POST", f"/flow_runs/{run_id}/set_state", json=body)
+    reply = send(routes.set_state(run_id, routes.state(state, message, data=data), force=force))
     return cast(StateType, reply["state"]["type"]) if reply.get("state") else state
 
 
 def set_tags(run_id: str, tags: Sequence[str]) -> None:
     """Replace the tags of a run; it is no error if the run is gone."""
     try:
-        _request("PATCH", f"/flow_runs/{run_id}", json={"tags": list(tags)})
+        send(routes.update_run(run_id, {"tags": list(tags)}))
     except ObjectNotFound:
         return
 
@@ -236,51 +218,9 @@ def set_tags(run_id: str, tags: Sequence[str]) -> None:
 def delete(run_id: str) -> None:
     """Remove a run; it is no error if it is gone."""
     try:
-        _request("DELETE", f"/flow_runs/{run_id}")
+        send(routes.delete_run(run_id))
     except ObjectNotFound:
         return
-
-
-def deployment_id(flow: str, name: str) -> str | None:
-    """Identifier of the deployment ``flow/name``, or None."""
-    try:
-        return str(_request("GET", f"/deployments/name/{flow}/{name}")["id"])
-    except ObjectNotFound:
-        check()  # is it Prefect that says so?
-        return None
-
-
-def queue_state(pool: str, queue: str) -> str | None:
-    """Why jobs of a work queue are not being taken just now; None if a worker takes them.
-
-    A worker asks for work every few seconds; Prefect says after a minute that none does.
-    """
-    try:
-        found = _request("GET", f"/work_pools/{pool}/queues/{queue}")
-        paused = found["is_paused"] or _request("GET", f"/work_pools/{pool}")["is_paused"]
-    except ObjectNotFound:
-        check()
-        return f"the work queue {pool}/{queue} does not exist; jobs cannot start"
-    if paused:
-        return f"the work queue {pool}/{queue} is paused; jobs wait"
-    if found["status"] != "READY":
-        return f"no worker polls the work queue {pool}/{queue}; jobs wait"
-    return None
-
-
-def _run(method: Literal["GET", "POST"], path: str, **kwargs: Any) -> Run:
-    return Run.from_json(_request(method, path, **kwargs))
-
-
-def _request(method: Literal["GET", "POST", "PATCH", "DELETE"], path: str, **kwargs: Any) -> Any:
-    with api() as client:
-        return _json(client, method, path, **kwargs)
-
-
-def _json(client: SyncPrefectClient, method: str, path: str, **kwargs: Any) -> Any:
-    # The routes are typed as a closed set of templates; these are the same routes, filled in.
-    response = client.request(cast(Any, method), cast(Any, path), **kwargs)
-    return response.json() if response.content else None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -1,31 +1,16 @@
-"""The messages of all states that Prefect's own engine sets in this process, cleaned and cut.
+"""States of a flow run, by the names of Prefect's API (https://docs.prefect.io/v3/concepts/states)."""
 
-Prefect makes a state's message of a flow's exception as it is. Its server cannot store a NUL or a
-lone surrogate: it answers 500, which the client repeats for minutes while the job seems to run.
-"""
+from typing import Literal
 
-import functools
-from typing import Any
-
-import prefect.states
-from prefect.client.schemas.actions import StateCreate
-
-from pygeoapi_prefect.models.message import clean
-
-
-def clean_messages() -> None:
-    """Let Prefect's clients in this process, of both kinds, clean the message of every state.
-
-    What is replaced makes each state ready to be sent. Calling it again changes nothing.
-    """
-    original = prefect.states.to_state_create
-    if hasattr(original, "__wrapped__"):
-        return
-
-    @functools.wraps(original)
-    def to_state_create(state: Any) -> StateCreate:
-        if state.message:
-            state = state.model_copy(update={"message": clean(state.message)})
-        return original(state)
-
-    prefect.states.to_state_create = to_state_create
+StateType = Literal[
+    "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CRASHED", "CANCELLING", "CANCELLED",
+    "PAUSED",
+]  # fmt: skip
+FINAL: frozenset[StateType] = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+CLAIMED: tuple[StateType, ...] = ("PENDING", "RUNNING", "CANCELLING")
+"""States of a run that a worker has and that has not ended."""
+DISMISSED: tuple[StateType, ...] = ("CANCELLING", "CANCELLED")
+AWAITING_RETRY = "AwaitingRetry"
+"""Name of a SCHEDULED state whose process may still be alive."""
+TIMED_OUT = "TimedOut"
+"""Name of the FAILED state of a run that exceeded its time limit."""

@@ -15,6 +15,7 @@ from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect.engine import events, runs
 from pygeoapi_prefect.engine.client import check
+from pygeoapi_prefect.engine.states import FINAL
 from pygeoapi_prefect.errors import EngineUnavailable
 
 LOGGER = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ SETTLE_SECONDS = (0.0, 0.02, 0.05, 0.1)  # an event can precede the state by a f
 FINAL_STATES = EventFilter(
     event=EventNameFilter(prefix=["prefect.flow-run."]),
     resource=EventResourceFilter(
-        labels=ResourceSpecification({"prefect.state-type": [str(state) for state in runs.FINAL]})
+        labels=ResourceSpecification({"prefect.state-type": [str(state) for state in FINAL]})
     ),
 )
 

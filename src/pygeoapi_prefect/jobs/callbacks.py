@@ -22,6 +22,7 @@ from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNam
 
 from pygeoapi_prefect import outgoing
 from pygeoapi_prefect.engine import events, runs
+from pygeoapi_prefect.engine.states import FINAL
 from pygeoapi_prefect.errors import EngineUnavailable, JobNotFoundError, StackError
 from pygeoapi_prefect.jobs import status, subscriber
 from pygeoapi_prefect.jobs.service import Jobs
@@ -44,7 +45,7 @@ CHANGES = EventFilter(
 )
 OWED: dict[str, Any] = {
     "tags": {"all_": [status.TAG, subscriber.TAG]},
-    "state": {"type": {"any_": ["RUNNING", *sorted(runs.FINAL)]}},
+    "state": {"type": {"any_": ["RUNNING", *sorted(FINAL)]}},
 }
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from rfc3339_validator import validate_rfc3339
 
-from pygeoapi_prefect.engine.runs import Run, StateType
+from pygeoapi_prefect.engine.runs import Run
+from pygeoapi_prefect.engine.states import StateType
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.jobs import status
 

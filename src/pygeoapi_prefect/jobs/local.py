@@ -21,7 +21,8 @@ from pygeoapi_prefect import storage
 from pygeoapi_prefect.config import ManagerSettings
 from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.engine.client import api
-from pygeoapi_prefect.engine.states import clean_messages
+from pygeoapi_prefect.engine.state_messages import clean_messages
+from pygeoapi_prefect.engine.states import StateType
 from pygeoapi_prefect.errors import (
     EngineUnavailable,
     JobFailedError,
@@ -95,7 +96,7 @@ class LocalRunner:
         return self._end(recorded.result(), "COMPLETED", "", data)
 
     @staticmethod
-    def _end(run: runs.Run, state: runs.StateType, message: str, data: Any) -> runs.Run:
+    def _end(run: runs.Run, state: StateType, message: str, data: Any) -> runs.Run:
         """Record the end; what the run is then need not be read again."""
         reached = runs.set_state(run.id, state, message, data=data)
         if reached == "CANCELLING":  # dismissed meanwhile, and nobody else ends it

@@ -9,7 +9,8 @@ from pygeoapi.process.base import ProcessorExecuteError
 
 from pygeoapi_prefect import errors
 from pygeoapi_prefect.engine import endings
-from pygeoapi_prefect.engine.runs import Run, StateType
+from pygeoapi_prefect.engine.runs import Run
+from pygeoapi_prefect.engine.states import StateType
 from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.process.progress import MESSAGE_LABEL, PROGRESS_LABEL
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from pygeoapi_prefect import outgoing, storage
 from pygeoapi_prefect.config import ManagerSettings, describe
-from pygeoapi_prefect.engine import client, runs
+from pygeoapi_prefect.engine import client, deployments, runs
 from pygeoapi_prefect.errors import (
     ConfigurationError,
     DeploymentNotFound,
@@ -228,7 +228,7 @@ class Queue:
         flow, deployment = process.flow, process.deployment
         if flow is None or deployment is None:
             raise DeploymentNotFound(f"process '{process.id}' has no deployment")
-        found = runs.deployment_id(flow.name, deployment.name)
+        found = deployments.find_id(flow.name, deployment.name)
         if found is None:
             raise DeploymentNotFound(
                 f"process '{process.id}' is not deployed: run "

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import fsspec
-from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 from prefect.filesystems import LocalFileSystem, RemoteFileSystem
 
-from pygeoapi_prefect.engine.client import api, check
+from pygeoapi_prefect.engine import routes
+from pygeoapi_prefect.engine.client import api, check, send
 from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError
 from pygeoapi_prefect.storage.store import LocalStore, Store
 
@@ -51,12 +51,12 @@ def open_store(slug: str) -> Store:
         raise BlockNotFound(f"{slug!r} is not the name of a block: <block type slug>/<block name>")
     _require_type(slug, block_type)
 
-    return _cached(slug, lambda client: client.read_block_document_by_name(name, block_type))
+    return _cached(slug, routes.find_block(block_type, name))
 
 
 def open_store_by_id(document_id: UUID) -> Store:
     """The store of the block with Prefect's identifier; raises as ``open_store``."""
-    return _cached(str(document_id), lambda client: client.read_block_document(document_id))
+    return _cached(str(document_id), routes.read_block(str(document_id)))
 
 
 def open_folder(folder: Path) -> Store:
@@ -117,7 +117,7 @@ def _save(name: str, block: Callable[[], LocalFileSystem | RemoteFileSystem]) ->
         _stores.clear()
 
 
-def _cached(key: str, read: Callable[[SyncPrefectClient], BlockDocument]) -> Store:
+def _cached(key: str, call: routes.Call) -> Store:
     """The store kept under a key; what a parent process had is not ours to use after a fork."""
     global _pid
     with _lock:
@@ -128,8 +128,7 @@ def _cached(key: str, read: Callable[[SyncPrefectClient], BlockDocument]) -> Sto
         if known is not None and not known.failed:
             return known
     try:
-        with api() as client:
-            document = read(client)
+        document = BlockDocument.model_validate(send(call))
     except ObjectNotFound as error:
         check()  # is it Prefect that says so?
         raise BlockNotFound(f"there is no block {key!r} in Prefect") from error

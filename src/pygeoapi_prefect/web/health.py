@@ -7,7 +7,7 @@ from functools import partial
 from flask import Response
 
 from pygeoapi_prefect import storage
-from pygeoapi_prefect.engine import client, runs
+from pygeoapi_prefect.engine import client, pools
 from pygeoapi_prefect.errors import EngineUnavailable, StackError
 from pygeoapi_prefect.web import render
 
@@ -54,7 +54,7 @@ def readiness(
 
 def _taken(pool: str, queue: str) -> None:
     """Raise what keeps the jobs of a queue from being taken."""
-    reason = runs.queue_state(pool, queue)
+    reason = pools.queue_state(pool, queue)
     if reason is not None:
         raise EngineUnavailable(reason)
 

@@ -38,7 +38,7 @@ from prefect.logging.loggers import flow_run_logger
 from prefect.settings.models.root import Settings
 from prefect.states import Failed
 
-from pygeoapi_prefect.engine.states import clean_messages
+from pygeoapi_prefect.engine.state_messages import clean_messages
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.worker import download, ending, lean, orphans, wire

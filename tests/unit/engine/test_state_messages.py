@@ -10,8 +10,8 @@ import pytest
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient
 from prefect.states import Failed
 
-from pygeoapi_prefect.engine import runs
-from pygeoapi_prefect.engine.states import clean_messages
+from pygeoapi_prefect.engine import routes
+from pygeoapi_prefect.engine.state_messages import clean_messages
 
 REPLY = {"status": "ACCEPT", "details": {"type": "accept_details"}, "state": None}
 
@@ -48,17 +48,9 @@ def test_both_clients_clean_and_cut_messages(
     assert len(sent[0]["message"]) == 1000
 
 
-def test_our_own_states_are_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fault 32: every state that the web process sets itself goes through here."""
-    bodies: list[Any] = []
-
-    def request(*_: str, json: Any) -> dict[str, Any]:
-        bodies.append(json)
-        return {}
-
-    monkeypatch.setattr(runs, "_request", request)
-    runs.set_state("1", "FAILED", "\x00" + "x" * 5000, data={"a": 1})
-    message = bodies[0]["state"]["message"]
-    assert message.startswith("\\x00x")
-    assert len(message) == 1000
-    assert bodies[0]["state"]["data"] == {"a": 1}
+def test_our_own_states_are_cleaned() -> None:
+    """Fault 32: every state that web process and worker propose themselves is made here."""
+    state = routes.state("FAILED", "\x00" + "x" * 5000, data={"a": 1})
+    assert state["message"].startswith("\\x00x")
+    assert len(state["message"]) == 1000
+    assert state["data"] == {"a": 1}

@@ -5,7 +5,7 @@ The keys of ``processor.prefect`` are those of the *Processes* page of pygeoapi-
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -192,13 +192,19 @@ class Settings(BaseModel):
     pretty_print: bool = Field(default=False, description="Whether JSON documents are indented")
     manager: ManagerSettings = ManagerSettings()
     processes: dict[str, ProcessSettings] = {}
+    invalid_processes: dict[str, str] = Field(
+        default={}, description="Why a resource that is a process cannot be one, by its id"
+    )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Read pygeoapi's configuration, as loaded from its YAML file.
 
+        A process with a wrong key is left out and named in ``invalid_processes``: the others are
+        none the worse for it.
+
         Raises:
-            ConfigurationError: A key is missing, unknown or of the wrong type; says which.
+            ConfigurationError: Another key is missing, unknown or of the wrong type; says which.
         """
         server = config.get("server") or {}
         limits = server.get("limits") or {}
@@ -218,7 +224,7 @@ class Settings(BaseModel):
             manager = ManagerSettings.model_validate(server.get("manager") or {})
         except ValidationError as error:
             raise ConfigurationError(describe(error, "server.manager")) from error
-        processes = processes_of(config.get("resources") or {})
+        processes, invalid = processes_of(config.get("resources") or {})
         try:
             return cls(
                 public_url=root,
@@ -227,39 +233,43 @@ class Settings(BaseModel):
                 pretty_print=server.get("pretty_print") or False,
                 manager=manager,
                 processes=processes,
+                invalid_processes=invalid,
             )
         except ValidationError as error:
             raise ConfigurationError(describe(error, "server")) from error
 
 
-def processes_of(resources: Mapping[str, Any]) -> dict[str, ProcessSettings]:
-    """The resources that are processes, by id.
-
-    Raises:
-        ConfigurationError: A key is missing, unknown or of the wrong type; says which.
-    """
-    found = {
-        str(key): ProcessSettings.from_resource(str(key), resource)
-        for key, resource in resources.items()
-        if isinstance(resource, Mapping) and resource.get("type") == "process"
-    }
-    _refuse_contradictions(found.values())
-    return found
-
-
-def _refuse_contradictions(processes: Iterable[ProcessSettings]) -> None:
-    """A queue has one priority, whichever of its processes names it."""
+def processes_of(
+    resources: Mapping[str, Any],
+) -> tuple[dict[str, ProcessSettings], dict[str, str]]:
+    """The resources that are processes, by id; and those that cannot be, with the reason."""
+    found: dict[str, ProcessSettings] = {}
+    invalid: dict[str, str] = {}
     priorities: dict[tuple[str, str], int] = {}
-    for process in processes:
-        target = process.prefect.deployment
-        if target is None or target.queue_priority is None:
+    for key, resource in resources.items():
+        if not isinstance(resource, Mapping) or resource.get("type") != "process":
             continue
-        queue = (target.work_pool, target.queue)
-        if priorities.setdefault(queue, target.queue_priority) != target.queue_priority:
-            raise ConfigurationError(
-                f"process '{process.id}': another process gives the queue '{'/'.join(queue)}' "
-                f"the queue_priority {priorities[queue]}"
-            )
+        try:
+            process = ProcessSettings.from_resource(str(key), resource)
+            _refuse_contradiction(process, priorities)
+        except ConfigurationError as error:
+            invalid[str(key)] = str(error)
+        else:
+            found[process.id] = process
+    return found, invalid
+
+
+def _refuse_contradiction(process: ProcessSettings, priorities: dict[tuple[str, str], int]) -> None:
+    """A queue has one priority, whichever of its processes names it: the first one counts."""
+    target = process.prefect.deployment
+    if target is None or target.queue_priority is None:
+        return
+    queue = (target.work_pool, target.queue)
+    if priorities.setdefault(queue, target.queue_priority) != target.queue_priority:
+        raise ConfigurationError(
+            f"process '{process.id}': another process gives the queue '{'/'.join(queue)}' "
+            f"the queue_priority {priorities[queue]}"
+        )
 
 
 def load_config(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ The tree (status, last part of the OGC type URI)::
     |  +- SyncTimeout                 504  timeout
     +- ProcessError
     |  +- UnknownProcessError         404  no-such-process
+    |  +- ProcessUnavailable          503
     +- RequestTooLarge                413  request-too-large
     +- UnsupportedMediaType           415  unsupported-media-type
     +- NotSupported                   501  not-supported
@@ -141,6 +142,13 @@ class UnknownProcessError(ProcessError):
     status = HTTPStatus.NOT_FOUND
     type = OGC_EXCEPTIONS + "no-such-process"
     title = "No such process"
+
+
+class ProcessUnavailable(ProcessError):
+    """The process is configured, but it cannot be loaded; an operator has to act."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "The process is not available"
 
 
 class RequestTooLarge(StackError):

@@ -4,6 +4,7 @@ It holds no logic of its own. ``pygeoapi_prefect.web`` uses its ``jobs`` and ``r
 unmodified ``pygeoapi serve`` calls the methods below, within what core passes on.
 """
 
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from pygeoapi_prefect.process.registry import Registry
 from pygeoapi_prefect.results.delivery import Reply
 from pygeoapi_prefect.results.problem import problem
 
+LOGGER = logging.getLogger(__name__)
 # What core reads of a job with [], so that it must be there (pygeoapi 0.24, api/processes.py).
 ABSENT = {"progress": 0, "message": "", "started": "", "finished": None, "updated": None}
 
@@ -34,8 +36,10 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
     Args:
         manager_def: ``server.manager`` of the configuration, with ``processes`` added by core.
 
+    A process that cannot be loaded is logged as an error and left out.
+
     Raises:
-        ConfigurationError: A process or the manager is not configured correctly.
+        ConfigurationError: The manager is not configured correctly.
     """
 
     def __init__(self, manager_def: dict[str, Any]) -> None:
@@ -43,9 +47,14 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
         self.is_async = True
         self.supports_subscribing = False
         settings = _settings(manager_def)
-        self.processes: OrderedDict[str, Any] = OrderedDict(manager_def["processes"])
         self.settings = settings
         self.registry = Registry(settings)
+        for process_id, reason in self.registry.unavailable.items():
+            LOGGER.error("the process '%s' is not served: %s", process_id, reason)
+        configured = {str(key): value for key, value in manager_def["processes"].items()}
+        self.processes: OrderedDict[str, Any] = OrderedDict(
+            (process_id, configured[process_id]) for process_id in self.registry.ids()
+        )
         self.jobs = Jobs(settings, self.registry)
 
     def get_processor(self, process_id: str) -> core.BaseProcessor:

@@ -1,5 +1,6 @@
 """Settings from pygeoapi's configuration and from the environment."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,19 +121,22 @@ def test_a_process_without_prefect_runs_here(prefect: Any) -> None:
     ],
 )
 def test_a_wrong_key_of_a_process_is_named(prefect: Any, told: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"process 'p': .*{told}"):
-        settings(prefect)
+    found = settings(prefect)
+    assert found.processes == {}
+    assert re.search(rf"process 'p': .*{told}", found.invalid_processes["p"])
 
 
 @pytest.mark.parametrize("resource", [{}, {"processor": None}, {"processor": {"prefect": {}}}])
 def test_a_process_without_a_class_is_named(resource: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=r"process 'p': processor\.name is missing"):
-        processes_of({"p": {"type": "process", **resource}})
+    found, invalid = processes_of({"p": {"type": "process", **resource}})
+    assert found == {}
+    assert invalid["p"].startswith("process 'p': processor.name is missing")
 
 
 def test_only_processes_are_taken() -> None:
-    found = processes_of({"a": {"type": "collection"}, "b": process(), "c": None})
+    found, invalid = processes_of({"a": {"type": "collection"}, "b": process(), "c": None})
     assert list(found) == ["b"]
+    assert invalid == {}
 
 
 def test_the_environment_has_the_limits_of_outgoing_requests() -> None:
@@ -205,10 +209,10 @@ def test_limits_and_retries_of_a_deployment() -> None:
         "memory_limit_mb": 200,
         "timeout_seconds": 1.5,
     }
-    target = processes_of({"p": deployed(**keys)})["p"].prefect.deployment
+    target = processes_of({"p": deployed(**keys)})[0]["p"].prefect.deployment
     assert target is not None
     assert {name: getattr(target, name) for name in keys} == keys
-    plain = processes_of({"p": deployed()})["p"].prefect.deployment
+    plain = processes_of({"p": deployed()})[0]["p"].prefect.deployment
     assert {getattr(plain, name) for name in keys} == {None}
 
 
@@ -226,15 +230,18 @@ def test_limits_and_retries_of_a_deployment() -> None:
     ],
 )
 def test_limits_that_are_none(key: str, value: object) -> None:
-    with pytest.raises(ConfigurationError, match=f"deployment.{key}"):
-        processes_of({"p": deployed(**{key: value})})
+    """Fault 22: and a process with such a key keeps no other from being one."""
+    found, invalid = processes_of({"p": deployed(**{key: value}), "q": deployed()})
+    assert list(found) == ["q"]
+    assert f"deployment.{key}" in invalid["p"]
 
 
 def test_a_queue_has_one_priority() -> None:
     same = {"a": deployed(queue_priority=1), "b": deployed(queue_priority=1), "c": deployed()}
-    assert len(processes_of(same)) == 3
-    with pytest.raises(ConfigurationError, match=r"'b': another process .* 'pygeoapi/q'"):
-        processes_of({**same, "b": deployed(queue_priority=2)})
+    assert len(processes_of(same)[0]) == 3
+    found, invalid = processes_of({**same, "b": deployed(queue_priority=2)})
+    assert list(found) == ["a", "c"]
+    assert re.search(r"'b': another process .* 'pygeoapi/q'", invalid["b"])
 
 
 def test_fault_12_anchors_are_extended_as_the_configuration_file_shows(tmp_path: Path) -> None:

@@ -82,11 +82,13 @@ def prepare_store(environ: Mapping[str, str]) -> None:
 def prepare_prefect(environ: Mapping[str, str]) -> None:
     """Make blocks, pool, queue and all deployments.
 
+    A process that cannot be deployed is logged as an error: the others are served without it.
+
     Raises:
-        StackError: The configuration or a process is not as it must be, or Prefect refuses.
+        StackError: The configuration is not as it must be, or Prefect refuses.
     """
     from pygeoapi_prefect import storage
-    from pygeoapi_prefect.deploy.deployments import deploy
+    from pygeoapi_prefect.deploy.every import deploy_every
     from pygeoapi_prefect.engine.pools import ensure_queue
     from pygeoapi_prefect.process.registry import Registry
 
@@ -95,10 +97,7 @@ def prepare_prefect(environ: Mapping[str, str]) -> None:
     buckets = buckets_of(environ)
     for name, content, folder in BLOCKS:
         storage.save_remote_block(name, f"s3://{buckets[content]}{folder}", {})
-    for process in registry:
-        if process.deployment is not None:
-            deployed = deploy(process)
-            LOGGER.info("%s: version %s", deployed.name, deployed.version)
+    deploy_every(registry)
 
 
 def run(command: str) -> None:

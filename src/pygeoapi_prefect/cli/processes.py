@@ -31,6 +31,8 @@ def deploy_process(process_id: str | None, everything: bool, config: Path) -> No
     if process_id is None:
         with prefect_api():
             deploy_all(registry)
+    elif process_id in registry.unavailable:
+        raise click.ClickException(registry.unavailable[process_id])
     elif process_id not in registry.ids():
         raise click.BadParameter(f"Process {process_id!r} not found", param_hint="PROCESS_ID")
     else:
@@ -42,7 +44,7 @@ def deploy_all(registry: "Registry") -> None:
     """Deploy each process that has a deployment; a failure does not keep the others from theirs."""
     from pygeoapi_prefect.errors import StackError
 
-    failed = []
+    failed = warn_of_unavailable(registry)
     for process_id in registry.ids():
         try:
             process = registry.get(process_id)
@@ -55,6 +57,13 @@ def deploy_all(registry: "Registry") -> None:
             click.echo(f"Error: {explain(error)}", err=True)
     if failed:
         raise click.ClickException(f"Not deployed: {', '.join(failed)}")
+
+
+def warn_of_unavailable(registry: "Registry") -> list[str]:
+    """Say which processes cannot be loaded, and why; returns their identifiers."""
+    for reason in registry.unavailable.values():
+        click.echo(f"Error: {reason}", err=True)
+    return list(registry.unavailable)
 
 
 def deploy_one(process: "Process") -> None:
@@ -84,6 +93,7 @@ def list_processes(config: Path) -> None:
 
     with explained_errors():
         registry = read_registry(config)
+    warn_of_unavailable(registry)
     with prefect_api():
         rows = list_deployments(registry)
     header = ("PROCESS", "DEPLOYMENT", "VERSION", "POOL/QUEUE", "CODE BLOCK", "RESULT BLOCK")

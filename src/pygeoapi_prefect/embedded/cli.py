@@ -148,6 +148,8 @@ def start_detached(layout: Layout) -> None:
     except BaseException:  # Ctrl-C too
         supervisor.terminate()
         raise
+    if (record := Record.read(layout.state)) and record.warning:
+        click.echo(record.warning)
     click.echo(describe(layout))
     click.echo("Stop       scripts/stop")
 

@@ -9,6 +9,8 @@ POOL = "pygeoapi"
 QUEUE = "pygeoapi"
 RESULT_BLOCK = "pygeoapi-results"
 CODE_BLOCK = "pygeoapi-flows"
+PARTLY = 4
+"""Exit status of the bootstrap where all is done but processes that cannot be deployed."""
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, the final zero included.
 SOCKET_PATH_LIMIT = 103

@@ -23,6 +23,7 @@ class Record:
         prefect_api_url: Address of Prefect's API.
         processes: The stack's processes by name.
         ready: Whether every one of them is.
+        warning: What the person who started it has to know, if anything.
     """
 
     supervisor: Identity
@@ -31,6 +32,7 @@ class Record:
     prefect_api_url: str
     processes: dict[str, Identity] = field(default_factory=dict)
     ready: bool = False
+    warning: str = ""
 
     def write(self, state: Path) -> None:
         """Replace the file in one step, so that a reader never sees half of it."""

@@ -11,7 +11,7 @@ import httpx
 
 from pygeoapi_prefect.embedded import postgres, services, signals
 from pygeoapi_prefect.embedded.errors import ChildDied, NotReady
-from pygeoapi_prefect.embedded.layout import POOL, Layout
+from pygeoapi_prefect.embedded.layout import PARTLY, POOL, Layout
 from pygeoapi_prefect.embedded.processes import (
     Child,
     Identity,
@@ -32,6 +32,7 @@ WATCH_SECONDS = 0.2
 READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
 REMAINS_SECONDS = 3.0
+BOOTSTRAPPED = (0, PARTLY)
 LAST_TO_STOP = ("prefect", "postgres")
 
 
@@ -84,6 +85,7 @@ class Stack:
             self._spawn(program)
         self._until("prefect", lambda: self._answers(f"{layout.prefect_api_url}/ready"))
         self._until("bootstrap", self._bootstrapped)
+        self._warn_of_processes()
         self._until("worker", self._worker_polls)
         self._until("pygeoapi", lambda: self._answers(f"{layout.local_url}/healthz"))
         self._record.ready = True
@@ -155,7 +157,7 @@ class Stack:
             for child in self._children.values()
             if child.process.poll() is not None
             and child.name not in self._restarts.waiting
-            and not (child.name == "bootstrap" and child.process.returncode == 0)
+            and not (child.name == "bootstrap" and child.process.returncode in BOOTSTRAPPED)
         ]
 
     def _note_end(self, child: Child) -> None:
@@ -174,7 +176,14 @@ class Stack:
         self._say(f"{datetime.now():%Y-%m-%d %H:%M:%S} {message}")
 
     def _bootstrapped(self) -> bool:
-        return self._children["bootstrap"].process.poll() == 0
+        return self._children["bootstrap"].process.poll() in BOOTSTRAPPED
+
+    def _warn_of_processes(self) -> None:
+        """Say which processes are not deployed, and why; the stack runs without them."""
+        bootstrap = self._children["bootstrap"]
+        if bootstrap.process.returncode == PARTLY:
+            self._record.warning = f"Some processes cannot be used:\n{tail(bootstrap.log)}"
+            self._say(self._record.warning)
 
     def _answers(self, url: str) -> bool:
         try:

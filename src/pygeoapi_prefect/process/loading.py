@@ -25,7 +25,7 @@ def load_processor(process_id: str, processor_def: Mapping[str, Any]) -> BasePro
         processor: BaseProcessor = load_plugin("process", copy.deepcopy(dict(processor_def)))
     except ConfigurationError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module may do anything when it is imported
         raise ConfigurationError(
             f"process '{process_id}': cannot load {processor_def.get('name')}: {error!r}"
         ) from error

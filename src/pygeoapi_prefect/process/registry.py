@@ -1,6 +1,7 @@
 """The configured processes: their classes, descriptions and flows."""
 
 import copy
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,11 @@ from prefect import Flow
 from pygeoapi.process.base import BaseProcessor
 
 from pygeoapi_prefect.config import PrefectDeployment, ProcessSettings, Settings
-from pygeoapi_prefect.errors import ConfigurationError, UnknownProcessError
+from pygeoapi_prefect.errors import (
+    ConfigurationError,
+    ProcessUnavailable,
+    UnknownProcessError,
+)
 from pygeoapi_prefect.models.message import named
 from pygeoapi_prefect.process import vanilla
 from pygeoapi_prefect.process.base import BasePrefectProcessor
@@ -87,14 +92,27 @@ class Process:
 
 
 class Registry:
-    """All processes of a configuration; loads every class once, and contacts nobody."""
+    """All processes of a configuration; loads every class once, and contacts nobody.
+
+    A process that cannot be loaded keeps no other from being served: it is not among the
+    processes, but in ``unavailable``.
+
+    Attributes:
+        unavailable: Why a configured process cannot be used, by its id; for operators only.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._processes = {
-            key: _process(process, settings.manager.result_storage)
-            for key, process in settings.processes.items()
-        }
-        self._refuse_shared_deployments()
+        self._processes: dict[str, Process] = {}
+        self.unavailable: dict[str, str] = dict(settings.invalid_processes)
+        owners: dict[tuple[str, str], str] = {}
+        for key, process in settings.processes.items():
+            try:
+                loaded = _process(process, settings.manager.result_storage)
+                _refuse_shared_deployment(loaded, owners)
+            except ConfigurationError as error:
+                self.unavailable[key] = str(error)
+            else:
+                self._processes[key] = loaded
 
     def __iter__(self) -> Iterator[Process]:
         return iter(self._processes.values())
@@ -103,7 +121,7 @@ class Registry:
         return len(self._processes)
 
     def ids(self) -> list[str]:
-        """Identifiers of all processes, in the order of the configuration."""
+        """Identifiers of all processes that can be used, in the order of the configuration."""
         return list(self._processes)
 
     def get(self, process_id: str) -> Process:
@@ -111,29 +129,55 @@ class Registry:
 
         Raises:
             UnknownProcessError: There is none.
+            ProcessUnavailable: It cannot be loaded; its cause tells operators why.
         """
+        if process_id in self.unavailable:
+            raise ProcessUnavailable(
+                f"The process {named(process_id)} cannot be used at the moment; the server's log has "
+                "the reason"
+            ) from ConfigurationError(self.unavailable[process_id])
         try:
             return self._processes[process_id]
         except KeyError:
             raise UnknownProcessError(f"There is no process {named(process_id)}") from None
 
-    def _refuse_shared_deployments(self) -> None:
-        """A deployment belongs to one process: its result block and code are that process's."""
-        owners: dict[tuple[str, str], str] = {}
-        for process in self:
-            if process.flow is None or process.deployment is None:
-                continue
-            key = (process.flow.name, process.deployment.name)
-            if key in owners:
-                raise ConfigurationError(
-                    f"processes '{owners[key]}' and '{process.id}' share the deployment "
-                    f"'{'/'.join(key)}': give one of them another processor.prefect.deployment.name"
-                )
-            owners[key] = process.id
+
+def _refuse_shared_deployment(process: Process, owners: dict[tuple[str, str], str]) -> None:
+    """A deployment belongs to one process: its result block and code are that process's."""
+    if process.flow is None or process.deployment is None:
+        return
+    key = (process.flow.name, process.deployment.name)
+    owner = owners.setdefault(key, process.id)
+    if owner != process.id:
+        raise ConfigurationError(
+            f"processes '{owner}' and '{process.id}' share the deployment "
+            f"'{'/'.join(key)}': give one of them another processor.prefect.deployment.name"
+        )
 
 
 def _process(settings: ProcessSettings, default_storage: str | None) -> Process:
+    """A process that has been looked at as a whole: nothing of it fails later, in a request.
+
+    Raises:
+        ConfigurationError: It cannot be loaded, or its description is not one.
+    """
     processor = load_processor(settings.id, settings.processor_def)
+    try:
+        process = _described(processor, settings, default_storage)
+        _check_description(process.description)
+        _ = process.flow
+    except ConfigurationError:
+        raise
+    except Exception as error:  # the class is not ours: its attributes may be anything
+        raise ConfigurationError(
+            f"process '{settings.id}': its description or its flow cannot be used: {error!r}"
+        ) from error
+    return process
+
+
+def _described(
+    processor: BaseProcessor, settings: ProcessSettings, default_storage: str | None
+) -> Process:
     if not isinstance(processor, BasePrefectProcessor):
         declared = dict(processor.metadata or {})
     elif (declared := processor.process_description.as_dict())["id"] != settings.id:
@@ -148,6 +192,20 @@ def _process(settings: ProcessSettings, default_storage: str | None) -> Process:
         declared=declared,
         result_storage=settings.prefect.result_storage or default_storage,
     )
+
+
+def _check_description(description: Mapping[str, Any]) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for what would break the process list for all."""
+    json.dumps(description)
+    for kind in ("inputs", "outputs"):
+        for name, described in description[kind].items():
+            if not isinstance(described, Mapping) or not isinstance(
+                described.get("schema", {}), Mapping
+            ):
+                raise TypeError(f"{kind} '{name}' is not described by an object with a schema")
+            for bound in (described.get("minOccurs", 1), described.get("maxOccurs", 1)):
+                if bound != "unbounded":
+                    int(bound)
 
 
 def _in_one_language(text: Any) -> Any:

@@ -55,7 +55,8 @@ def _import_pygeoapi() -> tuple[Flask, Any]:
 
         with tempfile.TemporaryDirectory() as folder:
             document = Path(folder) / "openapi.json"
-            document.write_text(json.dumps(get_oas(get_config()), default=str), encoding="utf-8")
+            text = json.dumps(get_oas(_without_processes(get_config())), default=str)
+            document.write_text(text, encoding="utf-8")
             os.environ["PYGEOAPI_OPENAPI"] = str(document)
             try:
                 from pygeoapi.flask_app import APP, api_
@@ -66,6 +67,17 @@ def _import_pygeoapi() -> tuple[Flask, Any]:
             "server.manager.name must be pygeoapi_prefect.manager.PrefectManager"
         )
     return APP, api_
+
+
+def _without_processes(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration whose processes are not loaded: what pygeoapi says of them is replaced."""
+    resources = config.get("resources") or {}
+    kept = {
+        key: resource
+        for key, resource in resources.items()
+        if not isinstance(resource, dict) or resource.get("type") != "process"
+    }
+    return {**config, "resources": kept}
 
 
 def _replace_views(app: Flask, manager: PrefectManager, pages: Pages) -> str:
@@ -129,7 +141,9 @@ def create_app() -> Flask:
     app.add_url_rule("/healthz", "healthz", health.healthz)
     deployments = [process.deployment for process in manager.registry if process.deployment]
     queues = [(deployment.work_pool, deployment.queue) for deployment in deployments]
-    app.add_url_rule("/readyz", "readyz", health.readiness(blocks, queues))
+    app.add_url_rule(
+        "/readyz", "readyz", health.readiness(blocks, queues, manager.registry.unavailable)
+    )
     problem.register(app, pages.error)
     answers.prepare(app)
     protocol.prepare(app)

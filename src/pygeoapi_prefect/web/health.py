@@ -12,6 +12,7 @@ from pygeoapi_prefect.errors import EngineUnavailable, StackError
 from pygeoapi_prefect.web import render
 
 LOGGER = logging.getLogger(__name__)
+NOT_LOADED = "cannot be loaded; the server's log has the reason"
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -23,17 +24,22 @@ def healthz() -> Response:
 
 
 def readiness(
-    blocks: Iterable[str], queues: Iterable[tuple[str, str]] = ()
+    blocks: Iterable[str],
+    queues: Iterable[tuple[str, str]] = (),
+    unavailable: Iterable[str] = (),
 ) -> Callable[[], Response]:
     """The view for ``GET /readyz``: 503 with the name of each dependency that is down.
 
-    Jobs are accepted and wait while no worker takes them: that is told, and is no 503.
+    Jobs are accepted and wait while no worker takes them, and a process that cannot be loaded keeps
+    no other from being served: that is told as ``degraded``, and is no 503.
 
     Args:
         blocks: Slugs of the blocks that results are written to.
         queues: Work pool and work queue of the deployed processes.
+        unavailable: Identifiers of configured processes that cannot be loaded.
     """
     waited_for = sorted(set(queues))
+    broken = {f"process {process_id}": NOT_LOADED for process_id in unavailable}
     checks: dict[str, Callable[[], object]] = {"prefect": client.check}
     for slug in blocks:
         checks[slug] = lambda slug=slug: storage.open_store(slug).exists("ready")  # type: ignore[misc]
@@ -41,7 +47,8 @@ def readiness(
     def readyz() -> Response:
         state = {name: _state(check) for name, check in checks.items()}
         ready = all(value == "ok" for value in state.values())
-        told = "ok" if ready else "unavailable"
+        state |= broken
+        told = ("degraded" if broken else "ok") if ready else "unavailable"
         for pool, queue in waited_for if ready else ():
             waiting = _state(partial(_taken, pool, queue))
             state[f"{pool}/{queue}"] = waiting

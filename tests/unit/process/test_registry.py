@@ -1,13 +1,16 @@
 """What the configured processes are, and which configurations are refused."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import flow
 from pygeoapi.plugin import PLUGINS
+from pygeoapi.process.base import BaseProcessor
 
 from pygeoapi_prefect.config import Settings
-from pygeoapi_prefect.errors import ConfigurationError, UnknownProcessError
+from pygeoapi_prefect.errors import ProcessUnavailable, UnknownProcessError
 from pygeoapi_prefect.models.processes import ProcessDescription
 from pygeoapi_prefect.process.base import BasePrefectProcessor
 from pygeoapi_prefect.process.registry import Process, Registry
@@ -61,6 +64,17 @@ def registry(manager: dict[str, Any] | None = None, **processors: Any) -> Regist
     return Registry(Settings.from_config(config))
 
 
+def reason(registry: Registry, process_id: str) -> str:
+    """Why a process is not available, which ``get`` tells operators only."""
+    with pytest.raises(ProcessUnavailable) as told:
+        registry.get(process_id)
+    assert process_id in str(told.value)
+    text = registry.unavailable[process_id]
+    assert text not in str(told.value)
+    assert str(told.value.__cause__) == text
+    return text
+
+
 def only(processor: Any, key: str = "registered") -> Process:
     return registry(**{key: processor}).get(key)
 
@@ -88,8 +102,8 @@ def test_a_configuration_without_processes() -> None:
 
 
 def test_key_and_id_must_be_the_same() -> None:
-    with pytest.raises(ConfigurationError, match=r"'other'.*has the id 'simple-flow'.*the same"):
-        registry(other=SIMPLE)
+    text = reason(registry(other=SIMPLE), "other")
+    assert re.search(r"'other'.*has the id 'simple-flow'.*the same", text)
 
 
 @pytest.mark.parametrize(
@@ -99,16 +113,70 @@ def test_key_and_id_must_be_the_same() -> None:
         "pygeoapi_prefect.examples.simple_flow.NoSuchClass",
         "NotAPlugin",
         "json.JSONDecoder",
+        "not_to_be_imported.Exits",
+        "not_to_be_imported_either.Broken",
     ],
 )
-def test_a_class_that_cannot_be_loaded_is_named(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"process 'p': .*{name}"):
-        registry(p=name)
+def test_a_class_that_cannot_be_loaded_is_named_and_the_others_are_there(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 22."""
+    (tmp_path / "not_to_be_imported.py").write_text("import sys; sys.exit(3)")
+    (tmp_path / "not_to_be_imported_either.py").write_text("class Broken(")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    found = registry(simple_flow=SIMPLE, p=name, hello_world="HelloWorld")
+
+    assert found.ids() == ["simple-flow", "hello-world"]
+    assert [process.id for process in found] == found.ids()
+    assert list(found.unavailable) == ["p"]
+    assert re.search(rf"process 'p': .*{name}", reason(found, "p"))
+
+
+def test_a_wrong_key_of_one_process_is_no_other_ones() -> None:
+    """Fault 22."""
+    wrong = {"name": SIMPLE, "prefect": {"deployment": {"name": "d"}}}
+    found = registry(simple_flow=wrong, hello_world="HelloWorld")
+
+    assert found.ids() == ["hello-world"]
+    assert "processor.prefect.deployment.queue" in reason(found, "simple-flow")
 
 
 def test_a_class_without_a_flow_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="WithoutFlow has no 'process_flow'"):
-        registry(registered=ours(WithoutFlow))
+    text = reason(registry(registered=ours(WithoutFlow)), "registered")
+    assert "WithoutFlow has no 'process_flow'" in text
+
+
+class Vanilla(BaseProcessor):  # type: ignore[misc]
+    """An unmodified process whose metadata are what its configuration says."""
+
+    def __init__(self, processor_def: dict[str, Any]) -> None:
+        super().__init__(processor_def, processor_def["described"])
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        ["a", "list"],
+        {"inputs": None},
+        {"outputs": ["a"]},
+        {"inputs": {"a": "text"}},
+        {"inputs": {"a": {"schema": "string"}}},
+        {"inputs": {"a": {"minOccurs": "some"}}},
+        {"inputs": {"a": {"schema": {"default": {1, 2}}}}},
+        {"title": b"bytes"},
+        {"jobControlOptions": 7},
+    ],
+)
+def test_a_description_that_would_break_the_list_is_no_process(described: Any) -> None:
+    """Fault 22: what cannot be shown is found when the configuration is read."""
+    prefect = {"deployment": {"name": "d", "queue": "q"}, "result_storage": "a/b"}
+    odd = {"name": f"{__name__}.Vanilla", "described": described, "prefect": prefect}
+
+    found = registry(odd=odd, hello_world="HelloWorld")
+
+    assert found.ids() == ["hello-world"]
+    assert "process 'odd'" in reason(found, "odd")
 
 
 def test_two_processes_do_not_share_a_deployment() -> None:
@@ -116,8 +184,10 @@ def test_two_processes_do_not_share_a_deployment() -> None:
         process_description = describe(id="other")
 
     globals()["Other"] = Other
-    with pytest.raises(ConfigurationError, match=r"'registered' and 'other' share .*registered/d"):
-        registry(registered=ours(Registered, **DEPLOYED), other=ours(Other, **DEPLOYED))
+    shared = registry(registered=ours(Registered, **DEPLOYED), other=ours(Other, **DEPLOYED))
+    assert shared.ids() == ["registered"]
+    text = reason(shared, "other")
+    assert re.search(r"'registered' and 'other' share .*registered/d", text)
     apart = {"deployment": {"name": "e", "queue": "q"}}
     found = registry(registered=ours(Registered, **DEPLOYED), other=ours(Other, **apart))
     assert len(found) == 2

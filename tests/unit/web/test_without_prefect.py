@@ -163,25 +163,9 @@ def test_links_begin_with_the_public_url(web: httpx.Client) -> None:
         assert all(href.startswith(f"{web.base_url}/".replace("//p", "/p")) for href in hrefs)
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"processor": {"name": "no_such_module.Processor"}}, "cannot load no_such_module"),
-        (
-            {"processor": {"name": "pygeoapi_prefect.examples.echo.EchoProcessor"}},
-            "its process_description has the id 'echo'",
-        ),
-        (
-            {"processor": {"name": "HelloWorld", "prefect": {"deployment": {"name": "d"}}}},
-            "processor.prefect.deployment.queue",
-        ),
-    ],
-)
-def test_a_wrong_configuration_stops_the_start_with_one_clear_line(
-    tmp_path: Path, change: dict[str, Any], told: str
-) -> None:
+def test_a_wrong_configuration_stops_the_start_with_one_clear_line(tmp_path: Path) -> None:
     config = yaml.safe_load((REPOSITORY / "pygeoapi-config.yml").read_text())
-    config["resources"] = {"wrong": {"type": "process", **change}}
+    config["server"]["manager"]["sync_timeout_seconds"] = "long"
     file, log = tmp_path / "config.yml", tmp_path / "web.log"
     file.write_text(yaml.safe_dump(config, width=1000))
     own = environment("http://127.0.0.1:9/api") | {"PYGEOAPI_CONFIG": str(file)}
@@ -194,8 +178,51 @@ def test_a_wrong_configuration_stops_the_start_with_one_clear_line(
     assert process.returncode == 3
     said = [line for line in log.read_text().splitlines() if "cannot start" in line]
     assert len(said) == 1
-    assert "process 'wrong'" in said[0]
-    assert told in said[0]
+    assert "server.manager.sync_timeout_seconds" in said[0]
+    assert "Traceback" not in log.read_text()
+
+
+WRONG = {
+    "absent": ({"name": "no_such_module.Processor"}, "cannot load no_such_module"),
+    "misnamed": (
+        {"name": "pygeoapi_prefect.examples.echo.EchoProcessor"},
+        "its process_description has the id 'echo'",
+    ),
+    "misplaced": (
+        {"name": "HelloWorld", "prefect": {"deployment": {"name": "d"}}},
+        "processor.prefect.deployment.queue",
+    ),
+}
+
+
+def test_processes_that_cannot_be_loaded_are_named_and_the_others_are_served(
+    prefect_port: int, tmp_path: Path
+) -> None:
+    """Fault 22."""
+    config = yaml.safe_load((REPOSITORY / "pygeoapi-config.yml").read_text())
+    before = [key for key, value in config["resources"].items() if value["type"] == "process"]
+    for name, (processor, _) in WRONG.items():
+        config["resources"][name] = {"type": "process", "processor": processor}
+    file, log = tmp_path / "config.yml", tmp_path / "log"
+    file.write_text(yaml.safe_dump(config, width=1000))
+    own = environment(f"http://127.0.0.1:{prefect_port}/api")
+    with serving(own, file, log, ready_path="/healthz") as client:
+        listed = client.get("/processes", params={"limit": 100}).json()["processes"]
+        assert {process["id"] for process in listed} == set(before)
+        for page in ("/processes", "/openapi", "/"):
+            for shown in ("json", "html"):
+                assert client.get(page, params={"f": shown}).status_code == 200
+        paths = client.get("/openapi").json()["paths"]
+        state = client.get("/readyz").json()["dependencies"]
+        for name, (_, told) in WRONG.items():
+            refused = client.get(f"/processes/{name}")
+            assert_problem(refused, 503, detail=f"'{name}' cannot be used")
+            assert told not in refused.text
+            assert_problem(client.post(f"/processes/{name}/execution", json={}), 503)
+            assert f"/processes/{name}/execution" not in paths
+            assert state[f"process {name}"].startswith("cannot be loaded")
+            (line,) = [line for line in log.read_text().splitlines() if f"'{name}' is not" in line]
+            assert told in line
     assert "Traceback" not in log.read_text()
 
 

@@ -68,6 +68,29 @@ def deployment(name: str, block: str) -> dict[str, str]:
     return {"name": name, "queue": "pygeoapi", "storage_block": block}
 
 
+def test_a_process_that_cannot_be_loaded_keeps_no_other_from_being_deployed(
+    tmp_path: Path, block: str, name: str
+) -> None:
+    """Fault 22."""
+    write(tmp_path, "no_such_module.Processor", "broken")
+    config = write(tmp_path, result_storage=block, deployment=deployment(name, block))
+
+    one = run("deploy-process", "hi-prefect-world", "-c", config)
+    assert (one.exit_code, one.output.splitlines()[-1]) == (0, "Done!")
+    broken = run("deploy-process", "broken", "-c", config)
+    assert broken.exit_code == 1
+    assert "process 'broken': cannot load no_such_module.Processor" in broken.output
+    every = run("deploy-process", "--all", "-c", config)
+    assert every.exit_code == 1
+    assert f"Deployment 'hi-prefect-world/{name}' unchanged" in every.output
+    assert "process 'broken': cannot load no_such_module.Processor" in every.output
+    assert every.output.splitlines()[-1] == "Error: Not deployed: broken"
+    listed = run("list", "-c", config)
+    assert listed.exit_code == 0
+    assert "process 'broken': cannot load" in listed.output
+    assert f"hi-prefect-world/{name}" in listed.output
+
+
 def test_deploying_says_what_it_does(tmp_path: Path, block: str, name: str) -> None:
     config = write(tmp_path, result_storage=block, deployment=deployment(name, block))
     for state in ("deployed", "unchanged"):

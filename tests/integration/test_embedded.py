@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +164,7 @@ def test_stopping_where_nothing_runs_is_no_error(tmp_path: Path) -> None:
     assert (nothing.returncode, nothing.stdout) == (0, f"No stack runs in {tmp_path}\n")
 
 
-def test_a_process_that_cannot_be_loaded_keeps_no_other_from_being_served_and_deployed(
+def test_a_process_that_cannot_be_loaded_keeps_no_other_from_being_served(
     state: Path,
 ) -> None:
     """Fault 22."""
@@ -188,41 +187,8 @@ def test_a_process_that_cannot_be_loaded_keeps_no_other_from_being_served_and_de
         listed = stack.client.get("/processes", params={"limit": 1000}).json()["processes"]
         assert "echo" not in [process["id"] for process in listed]
         assert "the process 'echo' is not served: process 'echo': cannot" in stack.log("pygeoapi")
-        deployed = deploy(stack, "simple-flow")
-        assert (deployed.returncode, deployed.stdout[-6:]) == (0, "Done!\n")
-        broken = deploy(stack, "echo")
-        assert broken.returncode == 1
-        assert "process 'echo': cannot load" in broken.stdout
-        every = deploy(stack, "--all")
-        assert every.returncode == 1
-        assert every.stdout.count("Done!") >= 2
-        assert every.stdout.splitlines()[-1] == "Error: Not deployed: echo"
     finally:
         stack.close()
-
-
-def deploy(stack: RunningStack, what: str) -> subprocess.CompletedProcess[str]:
-    """Run ``deploy-process`` as an operator of that stack would."""
-    flows = os.pathsep.join([str(REPOSITORY / "flows"), str(REPOSITORY / "tests" / "processes")])
-    own = {
-        "PYGEOAPI_CONFIG": str(stack.config),
-        "PREFECT_API_URL": stack.prefect_api_url,
-        "PYTHONPATH": flows,
-        "RESULT_BLOCK": "local-file-system/pygeoapi-results",
-        "CODE_BLOCK": "local-file-system/pygeoapi-flows",
-    }
-    pygeoapi = str(Path(sys.executable).with_name("pygeoapi"))
-    line = [pygeoapi, "plugins", "prefect", "deploy-process", what]
-    return subprocess.run(
-        line,
-        env=environment() | own,
-        capture_output=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=300,
-    )
 
 
 def test_an_interrupt_while_it_starts_leaves_nothing(

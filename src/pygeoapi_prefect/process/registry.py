@@ -133,8 +133,8 @@ class Registry:
         """
         if process_id in self.unavailable:
             raise ProcessUnavailable(
-                f"The process {named(process_id)} cannot be used at the moment; the server's log has "
-                "the reason"
+                f"The process {named(process_id)} cannot be used at the moment; the log of the "
+                "server has the reason"
             ) from ConfigurationError(self.unavailable[process_id])
         try:
             return self._processes[process_id]

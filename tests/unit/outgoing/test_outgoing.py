@@ -43,6 +43,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.reply(200, BIG, "image/tiff")
             case "/compressed":
                 self.reply(200, gzip.compress(b" " * 90_000), "application/json", encoding="gzip")
+            case "/300" | "/304" | "/600" | "/999":
+                self.reply(int(path[1:]), b"{}", "application/json")
             case "/slow":
                 self.trickle()
             case "/endless":
@@ -57,7 +59,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.hosts.append(self.headers["Host"])
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path == "/moved":
+        if self.path == "/999":
+            self.reply(999, b"", "text/plain")
+        elif self.path == "/moved":
             self.reply(307, b"", "", location="/taken")
         elif self.path == "/endless":
             self.trickle_headers()
@@ -150,6 +154,15 @@ def test_the_host_is_the_one_of_the_url(server: str) -> None:
 def test_what_cannot_be_used_is_told(server: str, path: str, told: str) -> None:
     with pytest.raises(InvalidJobParameterError, match=told):
         fetch(server + path)
+
+
+@pytest.mark.parametrize("status", [300, 304, 600, 999])
+def test_only_a_status_of_success_is_success(server: str, tmp_path: Path, status: int) -> None:
+    """Fault 37: 999 is no error of HTTP's, and no success either."""
+    with pytest.raises(InvalidJobParameterError, match=f"cannot be fetched: status {status}"):
+        fetch(f"{server}/{status}")
+    with pytest.raises(InvalidJobParameterError, match=f"status {status}"):
+        outgoing.download(f"{server}/{status}", tmp_path / "x")
 
 
 def test_a_file_is_downloaded_in_pieces(server: str, tmp_path: Path) -> None:
@@ -251,7 +264,10 @@ def test_something_is_posted(server: str) -> None:
     assert Handler.hosts == [server.removeprefix("http://")]
 
 
-@pytest.mark.parametrize(("path", "reason"), [("/refused", "status 500"), ("/moved", "status 307")])
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("/refused", "status 500"), ("/moved", "status 307"), ("/999", "status 999")],
+)
 def test_what_was_not_taken_is_said(server: str, path: str, reason: str) -> None:
     with pytest.raises(InvalidJobParameterError, match=f"did not take it: {reason}"):
         outgoing.post(server + path, b"{}", {"Event-Id": "e"})

@@ -1,10 +1,11 @@
 """The only code that opens a URL that a client supplied: the guard against SSRF.
 
 Only http and https; a host's addresses are resolved once, checked, and the checked address is the
-one connected to, so that no second look-up can lead elsewhere; private, loopback and link-local
-addresses are refused unless allow-listed; redirects are followed by hand and checked again; size
-and time are bounded, the time of a server that sends its headers byte by byte too. Proxies of the
-environment are not used: they would resolve the name themselves.
+one connected to, so that no second look-up can lead elsewhere; addresses that are not public
+(``addresses``) are refused unless allow-listed; redirects are followed by hand and checked again;
+size and time are bounded, the time of a name server that does not answer, and of a server that
+sends its headers byte by byte, too. Proxies of the environment are not used: they would resolve the
+name themselves.
 """
 
 import ipaddress
@@ -22,22 +23,15 @@ import httpx
 
 from pygeoapi_prefect.config import OutgoingSettings
 from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.outgoing.addresses import Address, is_public
+from pygeoapi_prefect.outgoing.names import NotResolved, look_up
 
 MAX_REDIRECTS = 5
 JSON_SECONDS = 30.0
 POST_SECONDS = 30.0
+CHECK_SECONDS = 5.0
+CONNECT_SECONDS, SILENCE_SECONDS = 5.0, 15.0
 JSON_TYPES = "application/json, application/geo+json, text/plain;q=0.5"
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# Ways inside that Python takes for public: local NAT64, IPv4-compatible, 6to4 relays, addresses
-# translated by SIIT, site-local ones of old, and those of protocols.
-_RELAYS = [
-    ipaddress.ip_network(network)
-    for network in (
-        *("64:ff9b:1::/48", "::/96", "192.88.99.0/24"),
-        *("::ffff:0:0:0/96", "fec0::/10", "192.0.0.0/24"),
-    )
-]
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def check(href: str) -> None:
@@ -53,10 +47,10 @@ def check_address(href: str) -> None:
     """Check also that the host of a URL is one that this server may connect to.
 
     Raises:
-        InvalidJobParameterError: It is not, or it cannot be resolved.
+        InvalidJobParameterError: It is not, or it cannot be resolved within ``CHECK_SECONDS``.
     """
     host, port, _ = _split(href)
-    _allowed_address(host, port)
+    _allowed_address(host, port, CHECK_SECONDS)
 
 
 def post(href: str, content: bytes, headers: Mapping[str, str]) -> None:
@@ -142,9 +136,14 @@ class _Deadline:
             self._open.clear()
 
     @property
+    def left(self) -> float:
+        """Seconds until the time comes; negative afterwards."""
+        return self._end - time.monotonic()
+
+    @property
     def is_over(self) -> bool:
         """Whether the time has come."""
-        return time.monotonic() >= self._end
+        return self.left <= 0
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Note a new connection (httpx's and httpcore's request extension ``trace``)."""
@@ -166,8 +165,7 @@ class _Deadline:
 
 def _client() -> httpx.Client:
     """A client that goes only where it is told, once the address has been checked."""
-    timeout = httpx.Timeout(15, connect=5)
-    return httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout)
+    return httpx.Client(trust_env=False, follow_redirects=False)
 
 
 @contextmanager
@@ -181,7 +179,7 @@ def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Respon
             try:
                 with client.stream("GET", **_pinned(url, accept, deadline)) as response:
                     if not response.has_redirect_location:
-                        if response.is_error:
+                        if not response.is_success:
                             raise InvalidJobParameterError(
                                 f"{href} cannot be fetched: status {response.status_code}"
                             )
@@ -217,7 +215,8 @@ def _limited(
 def _pinned(url: str, accept: str, deadline: _Deadline) -> dict[str, Any]:
     """The request for a URL, addressed to the address that was checked."""
     host, port, scheme = _split(url)
-    address = _allowed_address(host, port)
+    address = _allowed_address(host, port, deadline.left)
+    left = max(deadline.left, 0.001)  # zero would mean for ever
     literal = f"[{address}]" if address.version == 6 else str(address)
     parts = urlsplit(url)
     default = {"http": 80, "https": 443}[scheme]
@@ -230,6 +229,7 @@ def _pinned(url: str, accept: str, deadline: _Deadline) -> dict[str, Any]:
             "Accept-Encoding": "identity",
             "User-Agent": "pygeoapi-prefect-stack",
         },
+        "timeout": httpx.Timeout(min(SILENCE_SECONDS, left), connect=min(CONNECT_SECONDS, left)),
         # The certificate is checked for the name, though the connection is to the address.
         "extensions": {"sni_hostname": host, "trace": deadline.trace},
     }
@@ -247,37 +247,27 @@ def _split(url: str) -> tuple[str, int, str]:
         raise InvalidJobParameterError(f"{url[:200]!r} is not an http or https URL")
     if parts.username is not None:
         raise InvalidJobParameterError("a reference must not contain a user name or password")
+    if port == 0:
+        raise InvalidJobParameterError(f"{url[:200]!r} has the port 0, which no server has")
     return host, port or {"http": 80, "https": 443}[parts.scheme], parts.scheme
 
 
-def _allowed_address(host: str, port: int) -> _Address:
+def _allowed_address(host: str, port: int, seconds: float) -> Address:
     """The first address of a host; all of them must be allowed."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise InvalidJobParameterError(f"the host {host} cannot be resolved") from error
-    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+        addresses = look_up(host, port, seconds)
+    except NotResolved as error:
+        raise InvalidJobParameterError(f"the host {host[:200]} {error}") from error
     allowed = OutgoingSettings.from_env().allowed_hosts
     for address in addresses:
-        if not (_is_public(address) or host.lower() in allowed or _listed(address, allowed)):
+        if not (is_public(address) or host.lower() in allowed or _listed(address, allowed)):
             raise InvalidJobParameterError(
-                f"the host {host} has an address that this server does not connect to"
+                f"the host {host[:200]} has an address that this server does not connect to"
             )
     return addresses[0]
 
 
-def _is_public(address: _Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return _is_public(inner)
-    relayed = any(address in network for network in _RELAYS)
-    return address.is_global and not address.is_multicast and not relayed
-
-
-def _listed(address: _Address, allowed: tuple[str, ...]) -> bool:
+def _listed(address: Address, allowed: tuple[str, ...]) -> bool:
     for entry in allowed:
         try:
             if address in ipaddress.ip_network(entry, strict=False):

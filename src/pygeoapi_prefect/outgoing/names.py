@@ -51,7 +51,9 @@ def _with_deadline(host: str, port: int, seconds: float) -> _Found:
     with suppress(socket.gaierror):  # an address needs no name server, and no thread
         return _ask(host, port, socket.AI_NUMERICHOST)
     end = time.monotonic() + seconds
-    if seconds <= 0 or not _slots.acquire(timeout=seconds):
+    if seconds <= 0:
+        raise NotResolved("cannot be resolved in time")
+    if not _slots.acquire(timeout=seconds):
         raise NotResolved("cannot be resolved in time: too many look-ups wait for an answer")
     answer: queue.SimpleQueue[_Found | Exception] = queue.SimpleQueue()
     thread = threading.Thread(target=_answer, args=(host, port, answer), daemon=True)

@@ -116,7 +116,7 @@ def test_a_name_server_that_does_not_answer_takes_no_longer_than_the_deadline(
         monkeypatch.setattr(outgoing, name, 0.2)
     began = time.monotonic()
     for act in ACTIONS:
-        with pytest.raises(InvalidJobParameterError, match=r"cannot be resolved within 0\."):
+        with pytest.raises(InvalidJobParameterError, match=r"resolved (within 0\.|in time)"):
             act(f"http://{silent}/")
     assert time.monotonic() - began < 5
 

@@ -111,6 +111,9 @@ class ManagerSettings(BaseModel):
     sync_timeout_seconds: float = Field(
         default=60, gt=0, description="Longest wait for a synchronous execution, in seconds"
     )
+    shared_result_days: int = Field(
+        default=30, gt=0, description="Task results that jobs share expire after as many days"
+    )
     max_body_bytes: int = Field(
         default=16 * 1024 * 1024, gt=0, description="Largest request body, in bytes"
     )

@@ -22,6 +22,8 @@ from pygeoapi_prefect.errors import (
     OutputNotFound,
     StorageUnavailable,
 )
+from pygeoapi_prefect.jobs import expiry
+from pygeoapi_prefect.process.task_results import SHARED
 from pygeoapi_prefect.storage import OutsideStore, Store
 from support import s3_server
 from support.prefect_api import use_prefect
@@ -86,6 +88,17 @@ def test_prefects_own_block_reads_and_writes_the_same_files(store: Store) -> Non
     assert store.read(location) == b"flow"
     store.write("job/by-us.txt", b"us")
     assert block.read_path("job/by-us.txt", _sync=True) == b"us"
+
+
+def test_fault_6_old_files_of_a_folder_are_removed(store: Store) -> None:
+    store.write(f"{SHARED}/one", b"1")
+    store.write("a-job/two", b"2")
+    assert expiry.sweep([store.slug, "local-file-system/not-there"], days=1) == 0
+    assert store.exists(f"{SHARED}/one")
+    assert expiry.sweep([store.slug], days=-1) == 1
+    assert not store.exists(f"{SHARED}/one")
+    assert store.exists("a-job/two")
+    assert expiry.sweep([store.slug], days=-1) == 0
 
 
 def test_large_files_go_in_pieces(store: Store) -> None:

@@ -8,11 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import fsspec
 import pytest
 
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.jobs.status import status_info
+from pygeoapi_prefect.process.task_results import SHARED
+from pygeoapi_prefect.storage import LocalStore
 from support.gate import gate
 from support.polling import wait_for
 from support.stack import RunningStack, free_port
@@ -106,6 +110,39 @@ def test_environment_and_folder_of_a_run(worker: Worker, pool: Pool) -> None:
     wait_for(
         lambda: not any(Path(row["cwd"]).exists() for row in facts), 5, "the folders are removed"
     )
+
+
+@pytest.mark.parametrize(
+    ("flow", "sums", "least"),
+    [
+        ("worker-probe-tasks", [190, 190, 3, 1000], 20),
+        ("worker-probe-processes", [1, 3], 2),
+    ],
+)
+def test_fault_6_results_of_tasks_go_with_their_job(
+    worker: Worker, pool: Pool, flow: str, sums: list[int], least: int
+) -> None:
+    """All but what a cache policy shares is in the job's folder; a job killed midway resumes."""
+    variables = {"crash_retries": 1}
+    run = pool.wait(pool.submit("kill_at_first", flow, job_variables=variables), timeout=120)
+    assert run["state_type"] == "COMPLETED", run["state"]
+    job_id = run["parameters"]["job_id"]
+    assert pool.notes_of(f"{job_id}-sums")[-1]["sums"] == sums
+    numbers = [row["number"] for row in pool.notes_of(f"{job_id}-tasks")]
+    assert len(numbers) == len([*range(20), 3, 1000] if least > 2 else [*range(2), 3])
+    results = pool.folder / "results"
+    own = [path for path in (results / job_id).rglob("*") if path.is_file()]
+    assert len(own) > least
+    assert {path.parent.name for path in own} == {"task-results"}
+    shared = {path for path in (results / SHARED).iterdir() if path.stat().st_size}
+    assert shared
+    everything = {path for path in results.rglob("*") if path.is_file()}
+    others = {path for path in everything if path not in shared and path not in own}
+    assert all(path.parent.name == "task-results" for path in others), others
+    store = LocalStore("local-file-system/x", uuid4(), str(results), fsspec.filesystem("file"))
+    store.delete_folder(job_id)  # as DELETE of the job does
+    assert not any(path.exists() for path in own)
+    assert all(path.exists() for path in shared)
 
 
 def test_new_code_is_used_without_a_restart(worker: Worker, pool: Pool) -> None:

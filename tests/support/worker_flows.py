@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, task, unmapped
+from prefect.cache_policies import INPUTS, NO_CACHE
+from prefect.task_runners import ProcessPoolTaskRunner
 from pygeoapi.models.processes import JobStatusInfoInternal
 
 VERSION = "1"
@@ -183,6 +185,61 @@ def probe(job_id: str, action: str, folder: str) -> object:
 def probe_again(job_id: str, action: str, folder: str) -> object:
     """A job that may be repeated."""
     return work(job_id, action, folder)
+
+
+@task
+def count(folder: str, job_id: str, number: int) -> int:
+    """A task whose result is its job's: Prefect's default policy."""
+    note(folder, f"{job_id}-tasks", number=number)
+    return number
+
+
+@task(cache_policy=NO_CACHE)
+def count_anew(number: int) -> int:
+    return number
+
+
+@task(cache_policy=INPUTS)
+def count_once(folder: str, job_id: str, number: int) -> int:
+    """A task whose result is shared by jobs with the same inputs."""
+    note(folder, f"{job_id}-tasks", number=number)
+    return number
+
+
+@flow
+def below(folder: str, job_id: str) -> int:
+    return count(folder, job_id, 1000)
+
+
+@flow(name="worker-probe-tasks")
+def probe_tasks(job_id: str, action: str, folder: str) -> object:
+    """A job of many tasks."""
+    attempt = note(folder, job_id)
+    numbers = range(20)
+    sums = [
+        sum(count.map(unmapped(folder), unmapped(job_id), numbers).result()),
+        sum(count_anew.map(numbers).result()),
+        count_once(folder, job_id, 3),
+        below(folder, job_id),
+    ]
+    if attempt == 1 and action == "kill_at_first":
+        os.kill(os.getpid(), signal.SIGKILL)
+    note(folder, f"{job_id}-sums", sums=sums)
+    return JobStatusInfoInternal(jobID=job_id, processID="probe", status="successful")
+
+
+PROCESSES: Any = ProcessPoolTaskRunner(max_workers=1)
+
+
+@flow(name="worker-probe-processes", task_runner=PROCESSES)
+def probe_processes(job_id: str, action: str, folder: str) -> object:
+    """A job whose tasks run in processes of their own."""
+    sums = [
+        sum(count.map(unmapped(folder), unmapped(job_id), range(2)).result()),
+        count_once.submit(folder, job_id, 3).result(),
+    ]
+    note(folder, f"{job_id}-sums", sums=sums)
+    return JobStatusInfoInternal(jobID=job_id, processID="probe", status="successful")
 
 
 @flow(name="worker-probe-async")

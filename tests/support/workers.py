@@ -22,6 +22,8 @@ ENTRYPOINTS = {
     "worker-probe": "probe",
     "worker-probe-again": "probe_again",
     "worker-probe-async": "probe_async",
+    "worker-probe-tasks": "probe_tasks",
+    "worker-probe-processes": "probe_processes",
 }
 
 
@@ -140,8 +142,11 @@ class Pool:
 
     def notes(self, run_id: str) -> list[dict[str, Any]]:
         """What a job has written down, a row for each time that it was started."""
-        job_id = self.run(run_id)["parameters"]["job_id"]
-        path = self.folder / "notes" / f"{job_id}.jsonl"
+        return self.notes_of(self.run(run_id)["parameters"]["job_id"])
+
+    def notes_of(self, name: str) -> list[dict[str, Any]]:
+        """What was written down under a name."""
+        path = self.folder / "notes" / f"{name}.jsonl"
         rows = path.read_text().splitlines() if path.exists() else []
         return [json.loads(row) for row in rows]
 

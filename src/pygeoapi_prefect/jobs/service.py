@@ -335,11 +335,14 @@ class Jobs:
 
     def _remove(self, run: runs.Run) -> None:
         """Outputs first: a job whose outputs cannot be removed stays, so that one can try again."""
-        self._store(run).delete_folder(status.job_id(run))
+        own = self._store(run)
+        own.delete_folder(status.job_id(run))
         if isinstance(run.state_data, Mapping) and run.state_data.get("storage_block_id"):
             try:
                 store, key = records.location(run)
                 store.delete(key)
+                if store.basepath != own.basepath:  # a flow may have a block of its own
+                    store.delete_folder(status.job_id(run))
             except (JobFailedError, json.JSONDecodeError) as error:
                 LOGGER.warning("job %s: its record was not removed: %s", status.job_id(run), error)
         runs.delete(run.id)

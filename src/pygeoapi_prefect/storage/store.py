@@ -7,10 +7,11 @@ to the basepath. Every function takes either and checks that it stays inside the
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import override
+from typing import Any, override
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
@@ -177,6 +178,25 @@ class Store:
         except OutputNotFound:
             return
 
+    def delete_older(self, path: str, seconds: float) -> int:
+        """Remove the files of a folder that were written longer ago; returns how many there were.
+
+        Raises:
+            OutsideStore: As ``resolve``.
+            StorageUnavailable: The store cannot be reached or refuses.
+        """
+        location, before = self.resolve(path), datetime.now(UTC) - timedelta(seconds=seconds)
+        try:
+            with self._translated():
+                found = self._fs.find(location, detail=True)
+        except OutputNotFound:
+            return 0
+        old = [name for name, info in found.items() if _written(info) < before]
+        for name in old:
+            with suppress(OutputNotFound), self._translated():
+                self._fs.rm_file(name)
+        return len(old)
+
     def sign(self, path_or_location: str, seconds: int) -> str | None:
         """An address that anyone may read the file from for so long; None if the store has none."""
         location = self.resolve(path_or_location)
@@ -279,6 +299,14 @@ class LocalStore(Store):
     def _require_root(self) -> None:
         if not Path(self.basepath).is_dir():
             raise self._unavailable(FileNotFoundError(self.basepath))
+
+
+def _written(info: Mapping[str, Any]) -> datetime:
+    """When a file was written, as fsspec tells it of a store or of a disk."""
+    time = info.get("LastModified", info.get("mtime"))
+    if isinstance(time, datetime):
+        return time
+    return datetime.fromtimestamp(time, UTC) if time is not None else datetime.now(UTC)
 
 
 def _failures() -> tuple[type[Exception], ...]:

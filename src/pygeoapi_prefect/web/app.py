@@ -21,7 +21,7 @@ from pygeoapi.util import get_api_rules
 from pygeoapi_prefect import logs
 from pygeoapi_prefect.engine import client
 from pygeoapi_prefect.errors import ConfigurationError, UnsupportedMediaType
-from pygeoapi_prefect.jobs import local
+from pygeoapi_prefect.jobs import expiry, local
 from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.jobs.callbacks import Callbacks
 from pygeoapi_prefect.manager import PrefectManager
@@ -151,6 +151,7 @@ def create_app() -> Flask:
     in_background(local.end_abandoned)
     if client.api_url() is not None:
         Callbacks(manager.jobs, manager.settings.public_url).start()
+        expiry.start(blocks, manager.settings.manager.shared_result_days)
     return app
 
 

@@ -41,6 +41,7 @@ from prefect.states import Failed
 from pygeoapi_prefect.engine.state_messages import clean_messages
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
+from pygeoapi_prefect.process import task_results
 from pygeoapi_prefect.worker import download, ending, lean, orphans, wire
 from pygeoapi_prefect.worker.wire import Job
 
@@ -275,6 +276,9 @@ def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:
             own.persist_result = True
         if own.result_storage is None:
             own.result_storage = _block(job.result_block)
+    name = str(job.run.get("name", ""))
+    if name.startswith(JOB_NAME_PREFIX):
+        task_results.keep_with_job(own, name.removeprefix(JOB_NAME_PREFIX))
     if not own.isgenerator:
         own.fn = checked(flow.fn, job)
     return own

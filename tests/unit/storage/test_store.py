@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 
 from pygeoapi_prefect.errors import OutputNotFound, StorageUnavailable
 from pygeoapi_prefect.storage import LocalStore, OutsideStore, Store
+from pygeoapi_prefect.storage.store import _written
 
 
 @pytest.fixture
@@ -151,3 +153,22 @@ def test_a_file_that_may_not_be_read_is_not_missing(store: LocalStore) -> None:
     Path(store.write("x", b"x")).chmod(0)
     with pytest.raises(StorageUnavailable, match="refuses"):
         store.read("x")
+
+
+def test_fault_6_files_of_a_folder_expire(store: LocalStore) -> None:
+    for name in ("shared/old", "shared/deep/old", "shared/young", "job/old"):
+        store.write(name, b"x")
+        if name.endswith("old"):
+            os.utime(store.resolve(name), (0, 0))
+    assert store.delete_older("shared", 3_600) == 2
+    assert store.exists("shared/young")
+    assert store.exists("job/old")
+    assert store.delete_older("shared", 3_600) == 0
+    assert store.delete_older("nothing-there", 3_600) == 0
+
+
+def test_fault_6_files_of_a_folder_expire_by_the_time_that_a_store_tells() -> None:
+    now = datetime.now(UTC)
+    assert _written({"LastModified": now}) == now
+    assert _written({"mtime": 0.0}).year == 1970
+    assert _written({}) >= now

@@ -35,7 +35,7 @@ class PrefectDeployment:
         retries: How often a run that failed is repeated.
         retry_delay_seconds: Pause before it is repeated, in seconds.
         crash_retries: How often a run is repeated whose process, or whose worker, has died.
-        memory_limit_mb: Memory that a run may allocate, in MiB.
+        memory_limit_mb: Memory that a run and all that it starts may use, in MiB.
         timeout_seconds: Wall-clock time of a run, in seconds.
     """
 

@@ -203,16 +203,26 @@ def test_what_a_job_leaves_running_ends_with_it(worker: Worker, pool: Pool) -> N
     assert pool.wait(neighbour)["state_type"] == "CANCELLED"
 
 
-def test_the_memory_limit(worker: Worker, pool: Pool) -> None:
-    run = pool.wait(pool.submit("greedy", job_variables={"memory_limit_mb": 200}))
+@pytest.mark.parametrize("action", ["greedy", "share", "delegate"])
+def test_the_memory_limit(worker: Worker, pool: Pool, action: str) -> None:
+    """Fault 30: own and shared memory count, and what the job has started, in any session."""
+    run = pool.wait(pool.submit(action, job_variables={"memory_limit_mb": 200}))
     assert run["state_type"] == "FAILED"
-    assert run["state"]["message"] == (
-        "Flow run encountered an exception: JobFailedError: "
+    assert status_info(Run.from_json(run))["message"] == (
         "The process exceeded its memory limit of 200 MiB"
     )
-    assert pool.wait(pool.submit("ok", job_variables={"memory_limit_mb": 200}))["state_type"] == (
-        "COMPLETED"
-    )
+    (facts,) = pool.notes(run["id"])
+    pids = [facts["pid"], *([facts["helper"]] if "helper" in facts else [])]
+    wait_for(lambda: not any(map(is_alive, pids)), 5, "all that used the memory is ended")
+
+
+@pytest.mark.parametrize("action", ["ok", "map_file"])
+def test_fault_30_what_is_not_the_jobs_own_memory_does_not_count(
+    worker: Worker, pool: Pool, action: str
+) -> None:
+    """Pages shared with the fork server or among the job's forks, and those of mapped files."""
+    run = pool.wait(pool.submit(action, job_variables={"memory_limit_mb": 150}))
+    assert run["state_type"] == "COMPLETED", run["state"]
 
 
 def test_the_time_limit(worker: Worker, pool: Pool) -> None:

@@ -2,9 +2,11 @@
 
 import ctypes
 import json
+import mmap
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from prefect.task_runners import ProcessPoolTaskRunner
 from pygeoapi.models.processes import JobStatusInfoInternal
 
 VERSION = "1"
+LARGE, PIECE = 400 << 20, 1 << 20
 
 
 def note(folder: str, job_id: str, **facts: Any) -> int:
@@ -86,6 +89,51 @@ def greedy(folder: str, job_id: str) -> None:
     note(folder, job_id)
     hoard = [bytearray(16 << 20) for _ in range(64)]
     raise AssertionError(f"{len(hoard)} blocks of memory are within the limit")
+
+
+def share(folder: str, job_id: str) -> None:
+    """Fill memory that is mapped as shared, as ``multiprocessing.shared_memory`` has it."""
+    note(folder, job_id)
+    hoard = mmap.mmap(-1, LARGE)
+    for start in range(0, LARGE, PIECE):
+        hoard[start : start + PIECE] = b"x" * PIECE
+    time.sleep(600)
+
+
+def delegate(folder: str, job_id: str) -> None:
+    """Let a process in a session of its own, of a parent that has ended, use the memory."""
+    code = f"import time; hoard = b'x' * {LARGE}; time.sleep(600)"
+    script = 'setsid "$0" -c "$1" >/dev/null & echo $!'
+    shell = subprocess.run(
+        ["sh", "-c", script, sys.executable, code], stdout=subprocess.PIPE, check=True, text=True
+    )
+    note(folder, job_id, helper=int(shell.stdout))
+    time.sleep(600)
+
+
+def map_file(folder: str, job_id: str) -> None:
+    """Read a large file through mappings, whose pages the kernel can drop; share all with forks."""
+    path = Path(folder, f"{job_id}.large")
+    with path.open("wb+") as file:
+        for _ in range(0, LARGE, PIECE):
+            file.write(b"x" * PIECE)
+        file.flush()
+        os.fsync(file.fileno())
+        private = mmap.mmap(file.fileno(), LARGE, access=mmap.ACCESS_COPY)
+        shared = mmap.mmap(file.fileno(), LARGE, access=mmap.ACCESS_READ)
+        page = mmap.PAGESIZE
+        assert sum(private[at] + shared[at] for at in range(0, LARGE, page)) == 240 * LARGE // page
+        own = bytearray(b"x" * (60 << 20))
+        forks = [os.fork() for _ in range(4)]
+        if 0 in forks:
+            time.sleep(1)
+            os._exit(0)
+        time.sleep(0.5)  # the limit is looked at meanwhile
+        for pid in forks:
+            os.waitpid(pid, 0)
+        del own
+    path.unlink()
+    note(folder, job_id)
 
 
 def look(folder: str, job_id: str) -> None:
@@ -160,6 +208,9 @@ ACTIONS = (
         span,
         nap,
         greedy,
+        share,
+        delegate,
+        map_file,
         look,
         ok,
     ),

@@ -11,8 +11,8 @@ from typing import Any, Literal
 MEMBER = "pygeoapi_ending"
 """Member of the state's data that says how the process ended."""
 
-Kind = Literal["signal", "exit", "lost", "start"]
-"""Ended by a signal; ended by itself with an exit status; gone with its worker; never started."""
+Kind = Literal["signal", "exit", "memory", "lost", "start"]
+"""Ended by a signal, by itself with an exit status, at its memory limit, with its worker; not begun."""
 
 
 def as_data(kind: Kind, number: int = 0) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def as_data(kind: Kind, number: int = 0) -> dict[str, Any]:
 
     Args:
         kind: What happened to the process.
-        number: Number of the signal, or the exit status.
+        number: Number of the signal, the exit status, or the limit in MiB.
     """
     return {MEMBER: {"kind": kind, "number": number}}
 
@@ -39,6 +39,8 @@ def sentence(state_data: object) -> str | None:
             return f"The process was ended by signal {name}"
         case "exit" if isinstance(number, int):
             return f"The process exited with status {number}"
+        case "memory" if isinstance(number, int):
+            return f"The process exceeded its memory limit of {number} MiB"
         case "lost":
             return "The job was lost with its worker; it may be sent again"
         case "start":

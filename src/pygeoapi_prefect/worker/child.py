@@ -47,11 +47,11 @@ from pygeoapi_prefect.worker.wire import Job
 
 EXIT_ERROR = 1
 JOB_NAME_PREFIX = "pygeoapi_job_"
+NO_MEMORY = "The process needs more memory than the system gives it"
 CONTRACT = "a flow must return an instance of JobStatusInfoInternal"
 DRAIN_SECONDS = 5
 # A run that starts later than this after its claim makes sure that it is still this worker's.
 STALE_CLAIM_SECONDS = 15
-MIB = 1 << 20
 
 
 class SettingsCache:
@@ -162,27 +162,10 @@ def prepare(job: Job) -> None:
     temporary.mkdir(parents=True)
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if job.memory_limit_mb is not None:
-        limit_memory(job.memory_limit_mb)
     # Prefect has the log of the run; the worker's own output has a line for it.
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
             handler.setLevel(logging.CRITICAL)
-
-
-def limit_memory(limit_mb: int) -> None:
-    """Let this process allocate so much more than it has now (RLIMIT_DATA, Linux)."""
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (data_bytes() + limit_mb * MIB, hard))
-
-
-def data_bytes() -> int:
-    """Private writable memory of this process, as RLIMIT_DATA counts it."""
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmData:"):
-                return int(line.split()[1]) * 1024
-    return 0
 
 
 def run(job: Job) -> str:
@@ -294,14 +277,6 @@ def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
             raise JobFailedError(f"the flow returned {kind}; {CONTRACT}")
         return result
 
-    def too_much() -> JobFailedError:
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))  # reporting needs some, too
-        limit = job.memory_limit_mb
-        return JobFailedError(
-            "The process exceeded its memory limit" + (f" of {limit} MiB" if limit else "")
-        )
-
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
@@ -309,7 +284,7 @@ def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
             try:
                 return check(await function(*args, **kwargs))
             except MemoryError as error:
-                raise too_much() from error
+                raise JobFailedError(NO_MEMORY) from error
 
         return wrapped
 
@@ -318,7 +293,7 @@ def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
         try:
             return check(function(*args, **kwargs))
         except MemoryError as error:
-            raise too_much() from error
+            raise JobFailedError(NO_MEMORY) from error
 
     return wrapper
 

@@ -14,7 +14,7 @@ class JobConfiguration(ProcessJobConfiguration):
     """Job variables that this worker knows; ``command`` and ``stream_output`` have no effect."""
 
     memory_limit_mb: int | None = Field(
-        default=None, gt=0, description="Memory that a run may allocate, in MiB."
+        default=None, gt=0, description="Memory that a run may use, in MiB."
     )
     timeout_seconds: float | None = Field(
         default=None, gt=0, description="Wall-clock time of a run, in seconds."
@@ -47,7 +47,7 @@ class Variables(ProcessVariables):
         default=None,
         gt=0,
         title="Memory limit",
-        description="Memory that a run may allocate, in MiB; more ends the run as failed.",
+        description="Memory that a run may use, in MiB; more ends the run as failed.",
     )
     timeout_seconds: float | None = Field(
         default=None,

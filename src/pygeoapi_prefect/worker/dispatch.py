@@ -18,6 +18,7 @@ from prefect.logging.loggers import get_logger
 from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.worker import ending, health, wire
 from pygeoapi_prefect.worker.api import Api, Json
+from pygeoapi_prefect.worker.configuration import JobConfiguration
 from pygeoapi_prefect.worker.forks import Child, Exit, ForkServerFailed
 from pygeoapi_prefect.worker.plans import Plan, Plans
 from pygeoapi_prefect.worker.preloading import ForkServers
@@ -224,8 +225,8 @@ class Dispatcher:
             ended = await self._watch(active, child, limits.timeout_seconds)
             concluded = self._concluded(active, scratch)
             reason = ending.describe(ended, limits.memory_limit_mb)
-            state = concluded or await self._settle(active, ended, reason, limits.timeout_seconds)
-            if state in ("Crashed", "Scheduled") and active.reason is None:
+            state = concluded or await self._settle(active, ended, reason, limits)
+            if active.reason is None and (not concluded or state == "Crashed"):
                 level, why = logging.WARNING, "" if concluded else f": {reason}"
         except Exception as error:
             LOGGER.exception("%s: could not be run", name)
@@ -287,14 +288,16 @@ class Dispatcher:
                 return (scratch / wire.CONCLUDED).read_text()
         return None
 
-    async def _settle(self, active: Active, ended: Exit, reason: str, limit: float | None) -> str:
+    async def _settle(
+        self, active: Active, ended: Exit, reason: str, limits: JobConfiguration
+    ) -> str:
         """Make sure that a run has ended in Prefect, too; in which state.
 
         Args:
             active: The run; its process is gone.
             ended: What is known of the process's end.
             reason: The same, for people.
-            limit: Its time limit, in seconds.
+            limits: Its limits.
         """
 
         async def settle() -> str:
@@ -303,7 +306,10 @@ class Dispatcher:
             if active.reason == "hand-back":
                 return await ending.hand_back(self._api, active.id, "the worker was shut down")
             if active.reason == "kill":
-                return await ending.timed_out(self._api, active.id, limit or 0)
+                return await ending.timed_out(self._api, active.id, limits.timeout_seconds or 0)
+            if ended.is_over_memory:
+                limit = limits.memory_limit_mb or 0
+                return await ending.over_memory(self._api, active.id, limit)
             if ended.is_lost:
                 return await ending.hand_back(self._api, active.id, reason)
             if ended.code == wire.UNAVAILABLE:

@@ -19,6 +19,8 @@ def describe(ended: Exit, memory_limit_mb: int | None = None) -> str:
         return f"The process of the run could not go on: {ended.error}"
     if ended.code == wire.UNAVAILABLE:
         return "Prefect did not answer the process of the run"
+    if ended.is_over_memory:
+        return f"The run exceeded its memory limit of {memory_limit_mb} MiB"
     if ended.code >= 0:
         return f"The process of the run ended with exit code {ended.code} without reporting a state"
     name = endings.signal_name(-ended.code)
@@ -98,6 +100,20 @@ async def timed_out(api: Api, run_id: str, seconds: float) -> str:
     message = f"Flow run exceeded timeout of {seconds} second(s)"
     await api.set_state(run_id, "FAILED", message, name="TimedOut", force=True)
     return "TimedOut"
+
+
+async def over_memory(api: Api, run_id: str, limit_mb: int) -> str:
+    """End a run that used more memory than it may; it would do so again, and is not repeated."""
+    run = await api.run(run_id)
+    if run["state_type"] in FINAL:
+        return str(run["state_name"])
+    if run["state_type"] == "CANCELLING":
+        return await cancelled(api, run)
+    message = f"The run exceeded its memory limit of {limit_mb} MiB"
+    await api.set_state(
+        run_id, "FAILED", message, force=True, data=endings.as_data("memory", limit_mb)
+    )
+    return "Failed"
 
 
 async def hand_back(api: Api, run_id: str, reason: str) -> str:

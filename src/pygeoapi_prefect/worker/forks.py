@@ -30,6 +30,7 @@ class Exit:
         cpu: Processor time that it used, in seconds.
         memory_mb: Largest resident memory, in MiB.
         error: Why it could not be started.
+        is_over_memory: The fork server has ended it, because it used more memory than it may.
         is_lost: Its fork server has ended, and it with it; it is not known whose fault that was.
     """
 
@@ -37,6 +38,7 @@ class Exit:
     cpu: float = 0.0
     memory_mb: int = 0
     error: str | None = None
+    is_over_memory: bool = False
     is_lost: bool = False
 
 

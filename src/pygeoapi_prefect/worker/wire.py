@@ -34,7 +34,7 @@ class Job:
         result_block: Block document for the flow's result; None if Prefect is to find it.
         cache: Folder of downloaded code.
         scratch: Folder for this run alone; the worker removes it.
-        memory_limit_mb: Memory that the run may allocate, in MiB.
+        memory_limit_mb: Memory that the run may use, in MiB.
         timeout_seconds: Wall-clock time of the flow, in seconds.
         working_dir: Working directory; a folder of its own by default.
     """

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pygeoapi_prefect.worker import orphans, wire
+from pygeoapi_prefect.worker.memory import MemoryWatch
 
 # The child sends SIGTERM itself: of two signals from outside, the second may reach another thread
 # of it, and be first or not wake the main one.
@@ -103,6 +104,8 @@ class Zygote:
         self._connection = connection
         self._jobs: dict[int, wire.Job] = {}
         self._settings = child.SettingsCache()
+        self._memory = MemoryWatch()
+        self._over_memory: set[int] = set()
         self._wake_read, self._wake_write = os.pipe()
         for fd in (self._wake_read, self._wake_write):
             os.set_blocking(fd, False)
@@ -120,7 +123,7 @@ class Zygote:
         unpacker = wire.Unpacker()
         self._say(ready=os.getpid())
         while True:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(self._watch_memory()):
                 if key.fileobj is not self._connection:
                     with suppress(BlockingIOError):
                         os.read(self._wake_read, READ_BYTES)
@@ -131,6 +134,22 @@ class Zygote:
                     return
                 for message in unpacker.feed(data):
                     self._handle(message)
+
+    def _watch_memory(self) -> float | None:
+        """End the jobs that use too much memory; seconds until the next look, if one is needed."""
+        limits = {pid: job.memory_limit_mb for pid, job in self._jobs.items()}
+        watched = {
+            pid: limit
+            for pid, limit in limits.items()
+            if limit is not None and pid not in self._over_memory
+        }
+        if not watched:
+            return None
+        if not self._memory.pause():
+            for pid in self._memory.exceeding(watched):
+                self._over_memory.add(pid)
+                self._kill(pid, signal.SIGKILL)
+        return self._memory.pause()
 
     def abandon(self) -> None:
         """End all jobs and what they have started, and remove their folders."""
@@ -214,7 +233,9 @@ class Zygote:
                     code=os.waitstatus_to_exitcode(status),
                     cpu=round(usage.ru_utime + usage.ru_stime, 3),
                     memory_mb=usage.ru_maxrss // 1024,
+                    is_over_memory=pid in self._over_memory,
                 )
+            self._over_memory.discard(pid)
 
     def _say(self, **message: object) -> None:
         with suppress(ConnectionError):  # the worker is gone: the next reading says so

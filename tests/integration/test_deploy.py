@@ -206,6 +206,33 @@ def test_the_worker_runs_the_uploaded_code(make: Make, store: Store, tmp_path: P
     assert store.read(f"{run.name}/out.txt") == "Servus Zoë!".encode()
 
 
+def test_the_worker_finds_what_two_processes_share(
+    make: Make, store: Store, tmp_path: Path
+) -> None:
+    """Fault 23: also after the shared code alone was changed."""
+    shared = f"shared_{uuid4().hex[:8]}"
+    text = f"from {shared}.said import GREETING"
+    (tmp_path / shared).mkdir()
+    (tmp_path / shared / "__init__.py").write_text("")
+    versions = []
+    for greeting in ("Good morning", "Good night"):
+        (tmp_path / shared / "said.py").write_text(f"GREETING = {greeting!r}")
+        for process in (make(), make()):
+            (tmp_path / process.id / "words.py").write_text(text)
+            versions.append(deploy(process).version)
+            run = execute(process, "Zoë")
+            assert run.state_type == "COMPLETED", run.state_message
+            assert store.read(f"{run.name}/out.txt") == f"{greeting} Zoë!".encode()
+    assert len(set(versions)) == 4
+
+    process = make()
+    (tmp_path / process.id / "words.py").write_text(
+        f"{text}\ndef later():\n    import nowhere_{shared}"
+    )
+    with pytest.raises(ConfigurationError, match=rf"words\.py, line 3 imports 'nowhere_{shared}'"):
+        deploy(process)
+
+
 def test_a_second_time_nothing_changes(make: Make) -> None:
     process = make()
     first = deploy(process)

@@ -1,8 +1,8 @@
 """Which files a worker needs to run a flow, and under what version.
 
 A flow in a package: the whole top-level package. In a module of its own: that file. In this
-library: that file, for the library itself is installed wherever a worker is. Never the working
-directory.
+library: that file, for the library itself is installed wherever a worker is. With it goes what it
+imports that is not installed (``shared``). Never the working directory.
 
 A worker loads the flow's file as a top-level module and puts the file's folder first on
 ``sys.path`` (Prefect's file entrypoint), hence ``_check_names`` and ``_check_imports``.
@@ -11,30 +11,22 @@ A worker loads the flow's file as a top-level module and puts the file's folder 
 import ast
 import hashlib
 import inspect
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pathspec import GitIgnoreSpec
 from prefect import Flow
 
-from pygeoapi_prefect.errors import ConfigurationError
+from pygeoapi_prefect.deploy.files import PackageError, ignored, read, tree
+from pygeoapi_prefect.deploy.shared import check_imports, with_shared
 
 LIBRARY = __name__.partition(".")[0]
-IGNORE_FILE = ".prefectignore"
-NEVER = GitIgnoreSpec.from_lines(["__pycache__/", "*.pyc", "*.pyo", ".*"])
 GENERIC_FILE = "run_pygeoapi_process.py"
 GENERIC_CODE = f"from {LIBRARY}.process.vanilla import run_processor  # noqa: F401\n".encode()
-MAX_BYTES = 64 * 1024 * 1024
 # Besides the standard library: hiding one of these would break every flow.
 RESERVED = frozenset({"prefect", "pydantic", "pygeoapi", LIBRARY})
-
-
-class PackageError(ConfigurationError):
-    """The code of a process cannot be deployed as it is; says what to change."""
 
 
 @dataclass(frozen=True)
@@ -99,24 +91,23 @@ def collect(flow: Flow[..., Any], processor: type, ignore_file: Path | None = No
             compiled ones are never uploaded.
 
     Raises:
-        PackageError: Something in the code would keep it from running on a worker; or there is more
-            than 64 MiB of it.
+        PackageError: Something in the code would keep it from running on a worker, such as an
+            import of what is neither uploaded nor installed; or there is more than 64 MiB of it.
     """
     source = _Source.of(inspect.unwrap(flow.fn), f"the flow '{flow.name}'")
     name = _name_of(flow, source)
     if source.in_package and source.top_level != LIBRARY:
         _require_same_package(source, _Source.of(processor, processor.__name__))
         root = source.root
-        paths = list(_tree(root, source.top_level, _ignored(root, ignore_file)))
+        paths = list(tree(root, source.top_level, ignored(root, ignore_file)))
     else:
         root = source.file.parent
         paths = [source.file.name, *_sibling(source, processor)]
     main = source.file.relative_to(root).as_posix()
     if main not in paths:
         raise PackageError(f"{main} holds the flow '{flow.name}', but is ignored")
-    _check_names(main, paths)
     _check_imports(source.file)
-    return Package(_read(root, paths), f"{main}:{name}")
+    return Package(_gathered(root, paths, main, ignore_file), f"{main}:{name}")
 
 
 def collect_processor(processor: type) -> Package | None:
@@ -131,13 +122,13 @@ def collect_processor(processor: type) -> Package | None:
     if source.top_level in RESERVED:
         return None
     paths = (
-        list(_tree(source.root, source.top_level, _ignored(source.root, None)))
+        list(tree(source.root, source.top_level, ignored(source.root)))
         if source.in_package
         else [source.file.name]
     )
-    _check_names(source.file.relative_to(source.root).as_posix(), paths)
+    gathered = _gathered(source.root, paths, source.file.relative_to(source.root).as_posix())
     # With a module as entrypoint a worker would not fetch the code, hence a file that imports it.
-    files = {**_read(source.root, paths), GENERIC_FILE: GENERIC_CODE}
+    files = {**gathered, GENERIC_FILE: GENERIC_CODE}
     return Package(files, f"{GENERIC_FILE}:run_processor")
 
 
@@ -150,6 +141,16 @@ def installed(flow: Flow[..., Any]) -> tuple[str, str]:
     source = _Source.of(inspect.unwrap(flow.fn), f"the flow '{flow.name}'")
     entrypoint = f"{source.module}.{_name_of(flow, source)}"
     return entrypoint, _version(entrypoint, {source.module: source.file.read_bytes()})
+
+
+def _gathered(
+    root: Path, own: Iterable[str], main: str, ignore_file: Path | None = None
+) -> dict[str, bytes]:
+    """The process's own files and those of what it shares with others, by path."""
+    places = with_shared(root, own, ignore_file)
+    _check_names(main, places)
+    check_imports(places, main)
+    return read(places)
 
 
 def _name_of(flow: Flow[..., Any], source: _Source) -> str:
@@ -179,39 +180,6 @@ def _sibling(flow: _Source, processor: type) -> Iterator[str]:
             "put both into one package or one folder"
         )
     yield other.file.name
-
-
-def _ignored(root: Path, ignore_file: Path | None) -> GitIgnoreSpec:
-    file = root / (ignore_file or IGNORE_FILE)
-    if not file.is_file():
-        if ignore_file is not None:
-            raise PackageError(f"the ignore file {file} does not exist")
-        return GitIgnoreSpec.from_lines([])
-    return GitIgnoreSpec.from_lines(file.read_text(encoding="utf-8").splitlines())
-
-
-def _tree(root: Path, package: str, ignored: GitIgnoreSpec) -> Iterator[str]:
-    """Paths of all files of a package, relative to its parent folder."""
-    for folder, folders, files in os.walk(root / package):
-        here = Path(folder).relative_to(root)
-        folders[:] = sorted(
-            name for name in folders if not _skipped(f"{(here / name).as_posix()}/", ignored)
-        )
-        for name in [*folders, *sorted(files)]:
-            path = (here / name).as_posix()
-            file = root / path
-            if _skipped(path, ignored):
-                continue
-            if file.is_symlink() and (
-                file.is_dir() or not file.resolve().is_relative_to((root / package).resolve())
-            ):
-                raise PackageError(f"{path} is a link to elsewhere: copy it, or ignore it")
-            if file.is_file():
-                yield path
-
-
-def _skipped(path: str, ignored: GitIgnoreSpec) -> bool:
-    return NEVER.match_file(path) or ignored.match_file(path)
 
 
 def _check_names(main: str, paths: Iterable[str]) -> None:
@@ -246,24 +214,6 @@ def _check_imports(file: Path) -> None:
                 f"{file.name}, line {node.lineno}: a relative import; a worker loads the flow's "
                 "file without its package: import by the absolute name"
             )
-
-
-def _read(root: Path, paths: Iterable[str]) -> dict[str, bytes]:
-    total = 0
-    files: dict[str, bytes] = {}
-    for path in sorted(paths):
-        file = root / path
-        try:
-            total += file.stat().st_size
-            if total > MAX_BYTES:
-                raise PackageError(
-                    f"more than {MAX_BYTES // 2**20} MiB in {root / Path(path).parts[0]}: keep "
-                    f"data elsewhere, or ignore it in {root / IGNORE_FILE}"
-                )
-            files[path] = file.read_bytes()
-        except OSError as error:
-            raise PackageError(f"cannot read {file}: {error}") from error
-    return files
 
 
 def _version(entrypoint: str, files: Mapping[str, bytes]) -> str:

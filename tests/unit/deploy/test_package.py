@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from prefect import Flow
 
-from pygeoapi_prefect.deploy import package
-from pygeoapi_prefect.deploy.package import PackageError, collect, installed
+from pygeoapi_prefect.deploy import files, package
+from pygeoapi_prefect.deploy.files import PackageError
+from pygeoapi_prefect.deploy.package import collect, installed
 
 FLOW = """
 from prefect import flow
@@ -249,7 +250,7 @@ def test_a_link_out_of_the_package_is_refused_unless_ignored(tmp_path: Path, loa
 def test_more_than_the_limit_is_refused(
     tmp_path: Path, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package, "MAX_BYTES", 1024)
+    monkeypatch.setattr(files, "MAX_BYTES", 1024)
     write(tmp_path, A_PACKAGE | {"pkg/big.bin": "x" * 1000})
     with pytest.raises(PackageError, match=r"more than .* MiB in .*pkg.*\.prefectignore"):
         collect(*load("pkg.process"))

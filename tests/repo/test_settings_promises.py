@@ -1,0 +1,124 @@
+"""Every documented variable is read by our code, and reaches who reads it in Compose."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pygeoapi_prefect.config import OutgoingSettings
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "configuration.md").read_text()
+TABLE = DOCUMENT.partition("## Environment variables")[2].partition("\n## ")[0]
+CONFIGURATION = (ROOT / "pygeoapi-config.yml").read_text()
+SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+READERS = {
+    "web": {"pygeoapi"},
+    "worker": {"worker"},
+    "configuration": {"pygeoapi", "bootstrap"},  # both read pygeoapi-config.yml
+    "commands": {"bootstrap"},
+}
+# The stack's own: the file and the folder in the image, its Prefect, the blocks that it makes.
+FIXED = {"PYGEOAPI_CONFIG", "PREFECT_API_URL", "RESULT_BLOCK", "CODE_BLOCK"}
+PERSONAL = {"STORAGE_SECRET"}  # read by a command that somebody runs
+
+
+def documented() -> dict[str, set[str]]:
+    """Who reads each variable, as documented."""
+    rows = re.findall(r"^\| `([A-Z0-9_]+)` \|[^|]*\| ([^|]*) \|", TABLE, re.M)
+    return {name: {reader.strip(" `") for reader in readers.split(",")} for name, readers in rows}
+
+
+def in_code() -> dict[str, set[str]]:
+    """The rooms that read each variable: literals given to ``os.environ``, and ``..._VARIABLE``."""
+    found: dict[str, set[str]] = {}
+    for file in (ROOT / "src" / "pygeoapi_prefect").rglob("*.py"):
+        room = file.relative_to(ROOT / "src" / "pygeoapi_prefect").parts[0].removesuffix(".py")
+        for name in _variables(ast.parse(file.read_text())):
+            found.setdefault(name, set()).add(room)
+    for name in OutgoingSettings.model_fields:
+        found.setdefault(f"OUTGOING_{name.upper()}", set()).add("config")
+    return found
+
+
+def _variables(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        value: ast.expr | None = None
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("os.environ."):
+            value = node.args[0] if node.args else None
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value) in (
+            "os.environ",
+            "environ",
+        ):
+            value = node.slice
+        elif _names_a_variable(node):
+            value = node.value  # type: ignore[attr-defined]
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield value.value
+
+
+def _names_a_variable(node: ast.AST) -> bool:
+    if isinstance(node, ast.Assign):
+        return ast.unparse(node.targets[0]).endswith("_VARIABLE")
+    return isinstance(node, ast.keyword) and node.arg == "envvar"
+
+
+def test_the_table_is_read() -> None:
+    assert documented()["PYGEOAPI_WORKER_GRACE_SECONDS"] == {"worker"}
+    assert in_code()["PYGEOAPI_WORKER_PRELOAD"] == {"worker"}
+    assert {reader for readers in documented().values() for reader in readers} - set(READERS) == {
+        "create-storage-block"
+    }
+
+
+@pytest.mark.parametrize("name", sorted(documented()))
+def test_what_is_documented_is_read_by_the_code_or_the_configuration(name: str) -> None:
+    """Fault 40."""
+    in_configuration = f"${{{name}" in CONFIGURATION
+    assert in_configuration == ("configuration" in documented()[name])
+    assert in_configuration or name in in_code() or name.startswith("PREFECT_")
+
+
+@pytest.mark.parametrize("name", sorted(set(documented()) - PERSONAL))
+def test_what_is_documented_reaches_who_reads_it_in_compose(name: str) -> None:
+    """Fault 40: and its value is that of ``.env``, unless it is the stack's own."""
+    for reader in documented()[name]:
+        for service in READERS[reader]:
+            given = SERVICES[service]["environment"].get(name)
+            if name == "PYGEOAPI_CONFIG":
+                assert "PYGEOAPI_CONFIG=" in (ROOT / "services/python/Dockerfile").read_text()
+            elif name in FIXED:
+                assert "${" not in given
+            else:
+                assert given is not None, f"{service} does not get {name}"
+                assert given.startswith(f"${{{name}:-"), f"{service}: {given}"
+
+
+def test_what_the_configuration_reads_is_documented_as_read_by_it() -> None:
+    """Fault 40."""
+    used = set(re.findall(r"\$\{([A-Z_]+)", CONFIGURATION)) - {"VAR"}
+    assert used == {name for name, readers in documented().items() if "configuration" in readers}
+
+
+def test_what_the_worker_and_the_web_process_read_is_documented_as_read_by_them() -> None:
+    """Fault 40: a variable that a room reads, and no other, belongs to the service of that room."""
+    for name, rooms in in_code().items():
+        for room, reader in (("worker", "worker"), ("web", "web")):
+            if room in rooms and name in documented():
+                assert reader in documented()[name], f"{name} is read in {room}/"
+            if room in rooms and name.startswith("PYGEOAPI_"):
+                assert name in documented(), name
+
+
+def test_the_worker_has_longer_to_stop_than_its_jobs() -> None:
+    worker = SERVICES["worker"]
+    (stop,) = re.fullmatch(
+        r"\$\{WORKER_STOP_SECONDS:-(\d+)\}s", worker["stop_grace_period"]
+    ).groups()  # type: ignore[union-attr]
+    given = worker["environment"]["PYGEOAPI_WORKER_GRACE_SECONDS"]
+    (grace,) = re.fullmatch(r"\$\{\w+:-(\d+)\}", given).groups()  # type: ignore[union-attr]
+    assert int(stop) >= int(grace) + 5

@@ -12,7 +12,7 @@ MEMBER = "pygeoapi_ending"
 """Member of the state's data that says how the process ended."""
 
 Kind = Literal["signal", "exit", "memory", "lost", "start"]
-"""Ended by a signal, by itself with an exit status, at its memory limit, with its worker; not begun."""
+"""A signal, an exit status of its own, its memory limit, its worker's end; or it did not begin."""
 
 
 def as_data(kind: Kind, number: int = 0) -> dict[str, Any]:

@@ -16,6 +16,7 @@ The tree (status, last part of the OGC type URI)::
     |  +- UnknownProcessError         404  no-such-process
     |  +- ProcessUnavailable          503
     +- RequestTooLarge                413  request-too-large
+    +- TooBusy                   503
     +- UnsupportedMediaType           415  unsupported-media-type
     +- NotSupported                   501  not-supported
     +- ConfigurationError             500
@@ -29,10 +30,27 @@ The tree (status, last part of the OGC type URI)::
 ``str(error)`` is public: it is sent to the client as the problem's ``detail``.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 
 OGC_EXCEPTIONS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
 """Namespace of the exception types of OGC API - Processes - Part 1 (18-062r2, table 9)."""
+
+
+@dataclass(frozen=True)
+class InputError:
+    """One fault of the inputs of an execute request, as a client is told of it.
+
+    Attributes:
+        input: Identifier of the input.
+        pointer: Where it is in the request: a JSON pointer (RFC 6901).
+        detail: What was expected, in a short sentence.
+    """
+
+    input: str
+    pointer: str
+    detail: str
 
 
 class StackError(Exception):
@@ -46,12 +64,22 @@ class StackError(Exception):
     type: str = "about:blank"
     title: str = "Internal server error"
     retry_after: int | None = None
+    errors: tuple[InputError, ...] = ()
 
 
 class JobError(StackError):
-    """Something is wrong with a job or with the request for one."""
+    """Something is wrong with a job or with the request for one.
+
+    Args:
+        detail: What the client is told.
+        errors: The faults of the inputs, where it is these that are wrong.
+    """
 
     title = "Job error"
+
+    def __init__(self, detail: str = "", errors: Sequence[InputError] = ()) -> None:
+        super().__init__(detail)
+        self.errors = tuple(errors)
 
 
 class MissingJobParameterError(JobError):
@@ -157,6 +185,14 @@ class RequestTooLarge(StackError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     type = OGC_EXCEPTIONS + "request-too-large"
     title = "Request too large"
+
+
+class TooBusy(StackError):
+    """The server has more large requests than it can read at the moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "The server is busy"
+    retry_after = 5
 
 
 class UnsupportedMediaType(StackError):

@@ -34,9 +34,18 @@ def test_the_subscriber_gets_the_results(server: Server, receiver: Receiver) -> 
 
 
 @requirement("/req/callback/job-callback")
-def test_a_subscriber_without_a_success_uri_is_refused(server: Server) -> None:
-    reply = server.execute("echo", {"echo": "x"}, "respond-async", subscriber={"failedUri": "x"})
-    assert_problem(reply, 400, "missing-parameter-value", "successUri")
+def test_a_subscriber_without_a_success_uri_is_told_what_it_wants(
+    server: Server, receiver: Receiver
+) -> None:
+    """Fault 14: an extension, each of the three addresses is enough; null is none."""
+    subscriber = {"inProgressUri": f"{receiver.url}/running"}
+    job_id = server.submit("echo", {"echo": "x"}, subscriber=subscriber)
+    wait_for(lambda: receiver.of(job_id), 120, "the subscriber is told")
+    (told,) = receiver.of(job_id)
+    assert told.path == "/running"
+    for member in ("successUri", "inProgressUri", "failedUri"):
+        reply = server.execute("echo", {"echo": "x"}, "respond-async", subscriber={member: None})
+        assert_problem(reply, 400, "invalid-parameter-value", member)
 
 
 @requirement("/req/dismiss/job-dismiss-op", "/req/dismiss/job-dismiss-success")

@@ -148,13 +148,13 @@ def test_bounding_boxes(server: Server, value: dict[str, Any]) -> None:
         ("echo", {"value": 3}, "string"),
         ("echo", None, "string"),
         ("integers", 1, "array"),
-        ("integers", [1, "a"], "array"),
+        ("integers", [1, "a"], "at /1: expected an integer"),
         ("number", 101, "100"),
         ("number", "1", "number"),
-        ("boolean", "true", "boolean"),
+        ("boolean", "true", "true or false"),
         ("colour", "mauve", "red"),
-        ("datetime", "yesterday", "date-time"),
-        ("bbox", {"bbox": [1, 2, 3]}, "bounding box"),
+        ("datetime", "yesterday", "a date and time"),
+        ("bbox", {"bbox": [1, 2, 3]}, "4 or 6 numbers"),
         ("bbox", [1, 2, 3, 4], "bounding box"),
         ("geometry", {"type": "Circle"}, "geometry"),
         ("pause", -1, "0"),
@@ -166,6 +166,8 @@ def test_the_exception_names_input_and_expectation(
     reply = server.execute("echo", {"echo": "x", name: value})
     assert_problem(reply, 400, "invalid-parameter-value", f"'{name}'")
     assert expected in reply.json()["detail"]
+    fault = reply.json()["errors"][0]  # Fault 13
+    assert (fault["input"], expected.split(": ")[-1] in fault["detail"]) == (name, True)
 
 
 @requirement("/req/core/process-execute-input-validation")

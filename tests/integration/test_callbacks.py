@@ -208,9 +208,10 @@ def is_back(stack: RunningStack) -> bool:
         ({"successUri": "http://localhost/"}, 400, "invalid-parameter-value", "does not connect"),
         ({"successUri": "ftp://example.org/"}, 400, "invalid-parameter-value", "http or https"),
         ({"successUri": "http://no-such-host.invalid/"}, 400, "invalid-parameter-value", "resolv"),
-        ({"successUri": 3}, 400, "invalid-parameter-value", "must be a URL"),
+        ({"successUri": 3}, 400, "invalid-parameter-value", "must be a valid URI"),
         ({"successUri": "x" * 5000}, 400, "invalid-parameter-value", "2000"),
-        ({"failedUri": f"http://{ADDRESS}/"}, 400, "missing-parameter-value", "successUri"),
+        ({"failedUri": None}, 400, "invalid-parameter-value", "failedUri"),
+        ({"inProgressUri": "http://h/a b"}, 400, "invalid-parameter-value", "inProgressUri"),
         (
             {"successUri": f"http://{ADDRESS}/", "a": "b"},
             400,

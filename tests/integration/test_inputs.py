@@ -117,17 +117,17 @@ def test_references_among_several_values(stack: RunningStack, picture_url: str) 
     [
         ({"picture": "not base64!"}, "picture", "base64"),
         ({"picture": {"value": "not base64!", **TYPE}}, "picture", "base64"),
-        ({"picture": 5}, "picture", "string"),
+        ({"picture": 5}, "picture", "base64 text of image/png, not 5"),
         ({"picture": {"value": TEXT, "mediaType": "image/gif"}}, "picture", "image/png"),
         ({"raster": {"value": TEXT, **TYPE}}, "raster", "image/tiff or image/jp2"),
-        ({"bytes": "?"}, "bytes", "byte"),
+        ({"bytes": "?"}, "bytes", "base64"),
         ({"pictures": [TEXT] * 3}, "pictures", "0 to 2"),
-        ({"pictures": [TEXT, "?"]}, "pictures[1]", "base64"),
-        ({"counts": [1, -2]}, "counts[1]", "minimum"),
+        ({"pictures": [TEXT, "?"]}, "pictures", "at /1: expected base64"),
+        ({"counts": [1, -2]}, "counts", "at /1: expected an integer from 0 on"),
         ({"counts": [1, 2, 3, 4]}, "counts", "0 to 3"),
-        ({"pairs": [[1, 2], [3]]}, "pairs[1]", "minItems"),
-        ({"area": {"bbox": [1, 2, 3]}}, "area", "bounding box"),
-        ({"area": {"bbox": [1, 2, 3, 4], "crs": 5}}, "area", "bounding box"),
+        ({"pairs": [[1, 2], [3]]}, "pairs", "at /1: expected an array with"),
+        ({"area": {"bbox": [1, 2, 3]}}, "area", "at /bbox: expected 4 or 6 numbers"),
+        ({"area": {"bbox": [1, 2, 3, 4], "crs": 5}}, "area", "at /crs: expected a string"),
         ({"size": "medium"}, "size", "small"),
         ({"picture": {"href": "file:///etc/passwd"}}, "picture", "http"),
     ],
@@ -143,5 +143,5 @@ def test_what_does_not_fit_is_named_with_what_was_expected(
 def test_a_reference_to_what_does_not_fit(stack: RunningStack) -> None:
     with served(b'"five"', "application/json") as url:
         reply = execute(stack, "taking", {"counts": [1, {"href": url}]})
-    assert_problem(reply, 400, "invalid-parameter-value", "'counts[1]'")
+    assert_problem(reply, 400, "invalid-parameter-value", "'counts', at /1/href")
     assert "integer" in reply.json()["detail"]

@@ -95,7 +95,11 @@ def assert_problem(reply: httpx.Response, status: int, type_: str = "", detail: 
     assert reply.status_code == status, reply.text
     assert reply.headers["Content-Type"] == "application/problem+json"
     problem = reply.json()
-    assert set(problem) == {"type", "title", "status", "detail"}
+    assert {"type", "title", "status", "detail"} <= set(problem)
+    assert set(problem) <= {"type", "title", "status", "detail", "errors"}
+    for fault in problem.get("errors", ()):
+        assert set(fault) == {"input", "pointer", "detail"}
+        assert fault["pointer"].startswith("/inputs/")
     assert problem["status"] == status
     if type_:
         assert problem["type"] == OGC + type_

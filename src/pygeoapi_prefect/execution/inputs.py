@@ -1,26 +1,35 @@
 """Validation of the inputs of an execute request against the process description.
 
 OGC API - Processes - Part 1, 7.11.2.3; a value comes inline, qualified (``{"value": ...}``) or by
-reference (``{"href": ...}``).
+reference (``{"href": ...}``). All that is wrong is told at once.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-from pygeoapi_prefect.errors import InvalidJobParameterError, MissingJobParameterError
-from pygeoapi_prefect.execution.schema import BBOX, problem, short
-from pygeoapi_prefect.models.message import listed
+from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.execution import explain
+from pygeoapi_prefect.execution.faults import MAX_COUNTED, Faults, pointer
+from pygeoapi_prefect.execution.schema import Rules, rules
+from pygeoapi_prefect.execution.wording import expected
+from pygeoapi_prefect.models.message import MAX_NAME, clean
+from pygeoapi_prefect.models.uri import is_uri
 
 Fetch = Callable[[str, Mapping[str, Any]], Any]
 """Called with the input's id and a link; returns the JSON value or the text it leads to."""
 Check = Callable[[str, Mapping[str, Any]], None]
-"""Called with the input's id and a link to something that is not JSON; raises if not allowed."""
+"""Called with the input's id and a link; raises if the link is not allowed, whatever it is to."""
 
 QUALIFIERS = frozenset({"value", "format", "mediaType", "encoding", "schema"})
 LINK_MEMBERS = frozenset({"href", "type", "rel", "title", "hreflang", "format", "schema"})
-TOLD = ("type", "format", "enum", "minimum", "maximum", "items")
-CONTENT = ("contentMediaType", "contentEncoding")
 BINARY_FORMATS = frozenset({"byte", "binary"})
+MAX_FORMS = 1000
+"""Links and qualified values among the values of one input: each costs more than a plain value."""
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_PATH = re.compile(r"[^\s{}\[\]\"]*(?:/[^\s{}\[\]\"]*|\.[A-Za-z0-9]{1,8})")
+REFERENCE = '; a path or URL is given as {"href": ...}'
 
 
 def validate(
@@ -28,76 +37,164 @@ def validate(
 ) -> dict[str, Any]:
     """Check all inputs; resolve those given by reference to JSON.
 
+    Nothing is fetched for a request that is refused anyway.
+
     Args:
         inputs: The ``inputs`` member of the execute request.
         described: The ``inputs`` member of the process description, as JSON.
         fetch: Gets the JSON value behind a link.
-        check: Accepts or refuses a link that the process itself will open.
+        check: Accepts or refuses a link.
 
     Returns:
         The inputs, with each link to JSON replaced by the value that it leads to.
 
     Raises:
-        MissingJobParameterError: A required input is absent.
+        MissingJobParameterError: A required input is absent, and nothing else is wrong.
         InvalidJobParameterError: An input is unknown or does not fit its description.
     """
-    unknown = sorted(set(inputs) - set(described))
-    if unknown:
-        raise InvalidJobParameterError(
-            f"unknown input {listed(unknown)}; "
-            f"the process has {', '.join(sorted(described)) or 'none'}"
-        )
+    found = Faults()
+    known = ", ".join(described) or "none"
+    found.unknown(sorted(inputs.keys() - described.keys()), f"the process has {known}")
     for name, description in described.items():
         if name not in inputs and _min_occurs(description) > 0:
-            raise MissingJobParameterError(
-                f"input '{name}' is missing; expected {_expected(description)}"
-            )
-    return {
-        name: _input(name, value, described[name], fetch, check) for name, value in inputs.items()
-    }
+            told = expected(rules(description.get("schema") or {}).schema)
+            found.missing(name, f"is missing; expected {told}")
+    checked = dict(inputs)
+    given = [name for name in inputs if name in described]
+    for name in sorted(given, key=lambda name: _has_links(inputs[name])):
+        one = _Input(name, described[name], found, fetch, check)
+        checked[name] = one.checked(inputs[name])
+    found.refuse()
+    return checked
 
 
-def _input(
-    name: str, value: Any, description: Mapping[str, Any], fetch: Fetch, check: Check
-) -> Any:
-    schema = description.get("schema") or {}
-    if not _repeats(description):
-        return _value(name, value, schema, fetch, check)
-    # Several occurrences come as an array; a lone value is taken for an array of one.
-    values = value if isinstance(value, list) else [value]
-    _count(name, len(values), description)
-    checked = [_value(f"{name}[{i}]", item, schema, fetch, check) for i, item in enumerate(values)]
-    return checked if isinstance(value, list) else checked[0]
+def _has_links(value: object) -> bool:
+    return is_link(value) or (isinstance(value, list) and any(map(is_link, value)))
 
 
-def _value(name: str, value: Any, schema: Mapping[str, Any], fetch: Fetch, check: Check) -> Any:
-    if is_link(value):
-        if not _is_json(schema, value) and not (is_text(value) and _takes_text(schema)):
-            if not _takes_media(schema):
-                raise InvalidJobParameterError(
-                    f"input '{name}': a reference to JSON was expected, not to another media type"
-                )
-            check(name, value)
-            return value
-        value = fetch(name, value)
-        _fit(name, value, schema)
+class _Input:
+    """One input: its description, and where its faults are told."""
+
+    def __init__(
+        self,
+        name: str,
+        description: Mapping[str, Any],
+        found: Faults,
+        fetch: Fetch,
+        check: Check,
+    ) -> None:
+        self._name = name
+        self._description = description
+        self._schema: Mapping[str, Any] = description.get("schema") or {}
+        self._rules = rules(self._schema)
+        self._found = found
+        self._fetch = fetch
+        self._check = check
+
+    def checked(self, value: Any) -> Any:
+        """The value or values, with what links to JSON lead to in their place."""
+        if not _repeats(self._description):
+            return self._value(value, ())
+        # Several occurrences come as an array; a lone value is taken for an array of one.
+        if not isinstance(value, list):
+            self._count(1)
+            return self._value(value, ())
+        self._count(len(value))
+        return self._values(value)
+
+    def _values(self, values: list[Any]) -> list[Any]:
+        """Several values; the plain ones are looked at together, which is much faster."""
+        formed = [
+            index
+            for index, one in enumerate(values)
+            if isinstance(one, dict) and (is_link(one) or is_qualified(one))
+        ]
+        if len(formed) > MAX_FORMS:
+            self._fault((), f"has more than {MAX_FORMS} links and qualified values")
+            return values
+        if not formed:
+            self._plain(values, range(len(values)))
+            return values
+        checked = list(values)
+        for index in formed:
+            checked[index] = self._value(values[index], (index,))
+        apart = set(formed)
+        places = [index for index in range(len(values)) if index not in apart]
+        self._plain([values[index] for index in places], places)
+        return checked
+
+    def _plain(self, values: list[Any], places: Sequence[int]) -> None:
+        several = Rules({"items": self._rules.schema}, self._rules.definitions)
+        for fault in _first(values, several):
+            self._tell(fault, (places[int(fault.path[0])],), fault.path[1:])
+
+    def _value(self, value: Any, path: explain.Path) -> Any:
+        if is_link(value):
+            return self._link(value, path)
+        if is_qualified(value):
+            self._check_media_type(value, path)
+            self._fit(value["value"], (*path, "value"))
+        else:
+            self._fit(value, path)
         return value
-    if is_qualified(value):
-        _check_media_type(name, value, schema)
-        _fit(name, value["value"], schema)
-    else:
-        _fit(name, value, schema)
-    return value
+
+    def _link(self, link: Mapping[str, Any], path: explain.Path) -> Any:
+        if not is_uri(link["href"]):
+            self._fault((*path, "href"), "expected a valid URI (RFC 3986), such as %20 for a space")
+            return link
+        is_fetched = _is_json(self._schema, link) or (is_text(link) and _takes_text(self._schema))
+        if not is_fetched and not _takes_media(self._schema):
+            self._fault(path, "a reference to JSON was expected, not to another media type")
+            return link
+        try:
+            self._check(self._name, link)
+            if not is_fetched or self._found.are_there:
+                return link
+            value = self._fetch(self._name, link)
+        except InvalidJobParameterError as error:
+            self._fault((*path, "href"), str(error))
+            return link
+        for fault in _first(value, self._rules):
+            inside = f" (at {pointer(fault.path)} of what it refers to)"
+            self._fault((*path, "href"), fault.detail + (inside if fault.path else ""))
+        return value
+
+    def _fit(self, value: Any, path: explain.Path) -> None:
+        for fault in _first(value, self._rules):
+            self._tell(fault, path, fault.path)
+
+    def _tell(self, fault: explain.Fault, start: explain.Path, inner: explain.Path) -> None:
+        is_reference = not inner and self._may_be_reference(fault.value)
+        self._fault((*start, *inner), fault.detail + (REFERENCE if is_reference else ""))
+
+    def _may_be_reference(self, value: object) -> bool:
+        """Whether a string looks like what belongs into a link."""
+        if not isinstance(value, str) or len(value) > 2000:
+            return False
+        if _URL.fullmatch(value):
+            return True
+        return not _takes_text(self._schema) and _PATH.fullmatch(value) is not None
+
+    def _check_media_type(self, qualified: Mapping[str, Any], path: explain.Path) -> None:
+        """Where each alternative is for a media type, a value of another one is refused."""
+        declared = _media_type(qualified)
+        parts = self._schema.get("oneOf") or self._schema.get("anyOf") or [self._schema]
+        wanted = [part.get("contentMediaType") for part in parts]
+        if declared and all(wanted) and _essence(declared) not in map(_essence, wanted):
+            told = clean(declared, MAX_NAME)
+            self._fault(path, f"expected the media type {' or '.join(wanted)}, not {told}")
+
+    def _count(self, number: int) -> None:
+        least, most = _min_occurs(self._description), self._description.get("maxOccurs", 1)
+        if number < least or (most != "unbounded" and number > int(most)):
+            self._fault((), f"expected {least} to {most} values, not {number}")
+
+    def _fault(self, path: explain.Path, detail: str) -> None:
+        self._found.add(self._name, path, detail)
 
 
-def _check_media_type(name: str, qualified: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
-    """Where each alternative is for a media type, a value of another one is refused."""
-    declared, parts = _media_type(qualified), schema.get("oneOf") or schema.get("anyOf") or [schema]
-    expected = [part.get("contentMediaType") for part in parts]
-    if declared and all(expected) and _essence(declared) not in map(_essence, expected):
-        raise InvalidJobParameterError(
-            f"input '{name}': media type '{declared}'; expected {' or '.join(expected)}"
-        )
+def _first(value: Any, wanted: Rules) -> Iterator[explain.Fault]:
+    return islice(explain.faults(value, wanted), MAX_COUNTED)
 
 
 def _media_type(qualifier: Mapping[str, Any]) -> str:
@@ -109,14 +206,6 @@ def _media_type(qualifier: Mapping[str, Any]) -> str:
 
 def _essence(media_type: object) -> str:
     return str(media_type).partition(";")[0].strip().lower()
-
-
-def _fit(name: str, value: Any, schema: Mapping[str, Any]) -> None:
-    fault = problem(value, BBOX if _is_bbox(schema) else schema)
-    if fault is not None:
-        raise InvalidJobParameterError(
-            f"input '{name}': {fault}; expected {_expected({'schema': schema})}"
-        )
 
 
 def is_link(value: object) -> bool:
@@ -135,7 +224,7 @@ def is_qualified(value: object) -> bool:
 
 def is_text(link: Mapping[str, Any]) -> bool:
     """Whether a link says that it leads to plain text: a string as it is, without quotes."""
-    return _media_type(link).partition(";")[0].strip().lower() == "text/plain"
+    return _essence(_media_type(link)) == "text/plain"
 
 
 def _is_json(schema: Mapping[str, Any], link: Mapping[str, Any]) -> bool:
@@ -167,11 +256,6 @@ def _alternatives(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [schema, *schema.get("oneOf", ()), *schema.get("anyOf", ())]
 
 
-def _is_bbox(schema: Mapping[str, Any]) -> bool:
-    formats = [schema.get("format"), *(part.get("format") for part in schema.get("allOf", ()))]
-    return any(str(name).rsplit("/", 1)[-1] == "ogc-bbox" for name in formats if name)
-
-
 def _min_occurs(description: Mapping[str, Any]) -> int:
     return int(description.get("minOccurs", 1))
 
@@ -179,22 +263,3 @@ def _min_occurs(description: Mapping[str, Any]) -> int:
 def _repeats(description: Mapping[str, Any]) -> bool:
     most = description.get("maxOccurs", 1)
     return most == "unbounded" or int(most) > 1
-
-
-def _count(name: str, number: int, description: Mapping[str, Any]) -> None:
-    least, most = _min_occurs(description), description.get("maxOccurs", 1)
-    if number < least or (most != "unbounded" and number > int(most)):
-        raise InvalidJobParameterError(
-            f"input '{name}': {number} values, expected {least} to {most}"
-        )
-
-
-def _expected(description: Mapping[str, Any]) -> str:
-    """What the schema asks for, in few words."""
-    schema = description.get("schema") or {}
-    if _is_bbox(schema):
-        return 'a bounding box {"bbox": [4 or 6 numbers]}'
-    told = {key: schema[key] for key in (*TOLD, *CONTENT) if key in schema}
-    if not told and schema.get("oneOf"):
-        return f"one of {short(schema['oneOf'])}"
-    return short(told) if told else "any value"

@@ -101,10 +101,19 @@ class Jobs:
         Raises:
             StackError: Anything of ``errors`` that can be wrong with the request, or went wrong.
         """
+        return self.run(self.check(process_id, request, prefer_headers))
+
+    def check(
+        self, process_id: str, request: Mapping[str, Any], prefer_headers: Sequence[str] = ()
+    ) -> submit.Submission:
+        """The first half of ``execute``: nothing exists of the job yet."""
         process = self._registry.get(process_id)
         limit = self._settings.manager.max_reference_bytes
-        submission = submit.validate(process, request, prefer_headers, limit)
-        mode = submission.mode
+        return submit.validate(process, request, prefer_headers, limit)
+
+    def run(self, submission: submit.Submission) -> Execution:
+        """The second half of ``execute``: run what was checked, once."""
+        process, mode = submission.process, submission.mode
         if process.deployment is None:
             run = self._local.run(submission)
             # A wait cannot be bounded here: only "synchronously" is a preference that is met.
@@ -116,6 +125,7 @@ class Jobs:
         if patience:
             self._waiter.listen()
         run = self._queue.put(submission)
+        submission.request.clear()  # whoever waits keeps nothing of a large one
         LOGGER.info("job %s: queued for process %s", submission.job_id, process.id)
         ended = self._waiter.wait(run, patience) if patience else run
         if ended is None:

@@ -27,7 +27,9 @@ from pygeoapi_prefect.execution import inputs, prefer
 from pygeoapi_prefect.execution import request as execute_request
 from pygeoapi_prefect.jobs import status, subscriber
 from pygeoapi_prefect.jobs.background import in_background
-from pygeoapi_prefect.models import reference
+from pygeoapi_prefect.jobs.turns import TURNS
+from pygeoapi_prefect.models import reference, strict_json
+from pygeoapi_prefect.models.execution import AS_READ
 from pygeoapi_prefect.models.processes import ExecuteRequest
 from pygeoapi_prefect.process.registry import Process
 
@@ -87,14 +89,11 @@ def validate(
     execute_request.check_outputs(request, description["outputs"])
     _check_subscriber(request.get("subscriber") or {})
 
-    def check(name: str, link: Mapping[str, Any]) -> None:
-        _named(name, lambda: outgoing.check(link["href"]))
-
     checked = inputs.validate(
         request.get("inputs", {}),
         description["inputs"],
         fetch=References(limit).fetch,
-        check=check,
+        check=lambda _, link: outgoing.check(link["href"]),
     )
     checked_request = {**request, "inputs": checked}
     if not process.is_vanilla:
@@ -122,7 +121,7 @@ class References:
         self._left = MAX_REFERENCES
         self._ends = time.monotonic() + REFERENCES_SECONDS
 
-    def fetch(self, name: str, link: Mapping[str, Any]) -> Any:
+    def fetch(self, _name: str, link: Mapping[str, Any]) -> Any:
         """What the link of an input leads to.
 
         Raises:
@@ -137,11 +136,10 @@ class References:
                 f"the inputs by reference take more than {REFERENCES_SECONDS:g} s"
             )
 
-        def load() -> Any:
+        with TURNS.lent():
             body = outgoing.fetch(link["href"], max_bytes=self._max_bytes, seconds=seconds)
+        with TURNS.taken(len(body)):
             return _text(body) if inputs.is_text(link) else execute_request.load(body)
-
-        return _named(name, load)
 
 
 def _check_subscriber(wanted: Mapping[str, str]) -> None:
@@ -158,16 +156,9 @@ def _check_subscriber(wanted: Mapping[str, str]) -> None:
 def _check_model(request: Mapping[str, Any]) -> None:
     """What the flow's ``ExecuteRequest`` would refuse is the client's fault, not the flow's."""
     try:
-        ExecuteRequest.model_validate(request)
+        ExecuteRequest.model_validate(request, context=AS_READ)
     except ValidationError as error:
         raise InvalidJobParameterError(describe(error, "request")) from error
-
-
-def _named(name: str, action: Any) -> Any:
-    try:
-        return action()
-    except InvalidJobParameterError as error:
-        raise InvalidJobParameterError(f"input '{name}': {error}") from error
 
 
 class Queue:
@@ -278,7 +269,7 @@ def parameters(
         StorageUnavailable: A large request could not be stored.
     """
     process = submission.process
-    text = json.dumps(submission.request)
+    text = strict_json.dumps(submission.request)
     if len(text) > settings.inline_request_bytes and process.result_storage is None:
         # Of a run here only what decides on the reply is needed later.
         kept = {key: submission.request[key] for key in REPLY if key in submission.request}

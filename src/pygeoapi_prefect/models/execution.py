@@ -15,6 +15,9 @@ from pygeoapi_prefect.models.values import (
     ExecutionInputValue,
 )
 
+AS_READ = "as read by strict_json"
+"""Context of a validation whose data are known to be written and read again unchanged."""
+
 
 class ExecutionOutput(Model):
     """How a client wants an output (``output.yaml``)."""
@@ -26,9 +29,9 @@ class ExecutionOutput(Model):
 
 
 class ExecutionSubscriber(Model):
-    """URLs that are told about a job (``subscriber.yaml``, class Callback)."""
+    """URLs that are told about a job (``subscriber.yaml``, class Callback); one is enough."""
 
-    success_uri: str = Field(alias="successUri")
+    success_uri: str | None = Field(default=None, alias="successUri")
     in_progress_uri: str | None = Field(default=None, alias="inProgressUri")
     failed_uri: str | None = Field(default=None, alias="failedUri")
 
@@ -58,6 +61,8 @@ class ExecuteRequest(Document):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, data: Any, info: ValidationInfo) -> Any:
+        if info.context == AS_READ:
+            return data
         if isinstance(data, str) and info.mode == "python":
             text = reference.load(data) if data.startswith(reference.PREFIX) else data
             return parse_json(text)

@@ -32,6 +32,12 @@ from pydantic import (
 
 from pygeoapi_prefect.models.base import DunderRoot, JsonNumber, Link, Model
 
+MAX_BOXES = 10_000
+"""A longer array of bounding boxes stays as it is: models of them would take seconds."""
+
+MAX_SEVERAL = 10_000
+"""Values of one input, if links or qualified ones are among them."""
+
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 
 LINK_MEMBERS = frozenset({"href", "type", "rel", "title", "hreflang", "format", "schema"})
@@ -70,7 +76,7 @@ class ExecutionInputBBox(Model):
         crs: URI of the coordinate reference system.
     """
 
-    bbox: list[JsonNumber]
+    bbox: Annotated[list[JsonNumber], Field(fail_fast=True)]
     crs: str = CRS84
 
     @model_validator(mode="after")
@@ -108,7 +114,9 @@ def _form_of_inline(value: object) -> str | None:
     if isinstance(value, ExecutionInputBBox) or is_bbox(value):
         return "bbox"
     if isinstance(value, list | tuple):
-        boxes = bool(value) and all(isinstance(v, ExecutionInputBBox) or is_bbox(v) for v in value)
+        boxes = 0 < len(value) <= MAX_BOXES and all(
+            isinstance(v, ExecutionInputBBox) or is_bbox(v) for v in value
+        )
         return "boxes" if boxes else "array"
     return None
 
@@ -220,12 +228,13 @@ def _form_of_item(value: object) -> str | None:
 def _form_of_input(value: object) -> str | None:
     """Tag of an input's value, or of several values."""
     if isinstance(value, list | tuple) and not isinstance(value, ExecutionInputValueNoObjectArray):
-        items = any(not isinstance(v, _PLAIN) and _form_of_item(v) in _FORMS for v in value)
-        return "several" if items else "inline"
+        if set(map(type, value)) <= _PLAIN:  # quick, for millions of numbers
+            return "inline"
+        return "several" if any(_form_of_item(v) in _FORMS for v in value) else "inline"
     return _form_of_item(value)
 
 
-_PLAIN = (str, int, float, list)
+_PLAIN = {str, int, float, bool, list}
 _FORMS = frozenset({"link", "qualified"})
 
 ExecutionInputItem = Annotated[
@@ -242,7 +251,9 @@ ExecutionInputValue = Annotated[
     | Annotated[dict[str, Any], AfterValidator(ExecutionInputObject), Tag("object")]
     | Annotated[ExecutionQualifiedInputValue, Tag("qualified")]
     | Annotated[Link, Tag("link")]
-    | Annotated[list[ExecutionInputItem], Tag("several")],
+    | Annotated[
+        list[ExecutionInputItem], Field(max_length=MAX_SEVERAL, fail_fast=True), Tag("several")
+    ],
     Discriminator(_form_of_input, custom_error_type="null_value", custom_error_message=_NULL),
 ]
 """The value of an input: a single one, or several with links or qualified values among them."""

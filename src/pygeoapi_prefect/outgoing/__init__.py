@@ -17,16 +17,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 
 from pygeoapi_prefect.config import OutgoingSettings
 from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.models.message import clean
+from pygeoapi_prefect.models.uri import is_uri
 from pygeoapi_prefect.outgoing.addresses import Address, is_public
 from pygeoapi_prefect.outgoing.names import NotResolved, look_up
 
 MAX_REDIRECTS = 5
+MAX_SHOWN = 200
+RESERVED = "%:/?#[]@!$&'()*+,;="  # what may be in a URI as it is (RFC 3986, section 2.2)
 JSON_SECONDS = 30.0
 POST_SECONDS = 30.0
 CHECK_SECONDS = 5.0
@@ -74,7 +78,7 @@ def post(href: str, content: bytes, headers: Mapping[str, str]) -> None:
                 reason = f"status {response.status_code}"
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             reason = str(error) or type(error).__name__
-    raise InvalidJobParameterError(f"{href} did not take it: {reason}")
+    raise InvalidJobParameterError(f"{_shown(href)} did not take it: {reason}")
 
 
 def fetch(href: str, *, max_bytes: int, seconds: float = math.inf) -> bytes:
@@ -181,19 +185,22 @@ def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Respon
                     if not response.has_redirect_location:
                         if not response.is_success:
                             raise InvalidJobParameterError(
-                                f"{href} cannot be fetched: status {response.status_code}"
+                                f"{_shown(href)} cannot be fetched: status {response.status_code}"
                             )
                         yield response, deadline
                         return
-                    url = urljoin(url, response.headers["location"])
+                    # A server may send what is no URI yet, with spaces or letters beyond ASCII.
+                    url = quote(urljoin(url, response.headers["location"]), safe=RESERVED)
             except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
                 if deadline.is_over:
                     break
                 reason = str(error) or type(error).__name__
-                raise InvalidJobParameterError(f"{href} cannot be fetched: {reason}") from error
+                raise InvalidJobParameterError(
+                    f"{_shown(href)} cannot be fetched: {reason}"
+                ) from error
     if deadline.is_over:
-        raise InvalidJobParameterError(f"{href} takes too long: more than {seconds:g} s")
-    raise InvalidJobParameterError(f"{href} redirects more than {MAX_REDIRECTS} times")
+        raise InvalidJobParameterError(f"{_shown(href)} takes too long: more than {seconds:g} s")
+    raise InvalidJobParameterError(f"{_shown(href)} redirects more than {MAX_REDIRECTS} times")
 
 
 def _limited(
@@ -201,15 +208,17 @@ def _limited(
 ) -> Iterator[bytes]:
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         # A few hundred bytes may unfold to gigabytes.
-        raise InvalidJobParameterError(f"{href} is sent compressed, which was not asked for")
+        raise InvalidJobParameterError(
+            f"{_shown(href)} is sent compressed, which was not asked for"
+        )
     received = 0
     for piece in response.iter_raw():
         received += len(piece)
         if received > max_bytes:
-            raise InvalidJobParameterError(f"{href} is larger than {max_bytes} bytes")
+            raise InvalidJobParameterError(f"{_shown(href)} is larger than {max_bytes} bytes")
         yield piece
     if deadline.is_over:  # an end that was cut off may look like a regular one
-        raise InvalidJobParameterError(f"{href} takes too long to download")
+        raise InvalidJobParameterError(f"{_shown(href)} takes too long to download")
 
 
 def _pinned(url: str, accept: str, deadline: _Deadline) -> dict[str, Any]:
@@ -236,20 +245,25 @@ def _pinned(url: str, accept: str, deadline: _Deadline) -> dict[str, Any]:
 
 
 def _split(url: str) -> tuple[str, int, str]:
+    if not is_uri(url):
+        raise InvalidJobParameterError(f"{_shown(url)} is not a valid URI (RFC 3986)")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-        if host and not host.isascii():
-            host = host.encode("idna").decode()
-    except ValueError as error:  # UnicodeError is one
-        raise InvalidJobParameterError(f"{url[:200]!r} is not a URL") from error
-    if parts.scheme not in ("http", "https") or not host or not url.isprintable():
-        raise InvalidJobParameterError(f"{url[:200]!r} is not an http or https URL")
+    except ValueError as error:
+        raise InvalidJobParameterError(f"{_shown(url)} is not a valid URI") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise InvalidJobParameterError(f"{_shown(url)} is not an http or https URL")
     if parts.username is not None:
         raise InvalidJobParameterError("a reference must not contain a user name or password")
     if port == 0:
-        raise InvalidJobParameterError(f"{url[:200]!r} has the port 0, which no server has")
+        raise InvalidJobParameterError(f"{_shown(url)} has the port 0, which no server has")
     return host, port or {"http": 80, "https": 443}[parts.scheme], parts.scheme
+
+
+def _shown(url: str) -> str:
+    """A client's URL, as a message may have it."""
+    return clean(url, MAX_SHOWN)
 
 
 def _allowed_address(host: str, port: int, seconds: float) -> Address:
@@ -257,12 +271,12 @@ def _allowed_address(host: str, port: int, seconds: float) -> Address:
     try:
         addresses = look_up(host, port, seconds)
     except NotResolved as error:
-        raise InvalidJobParameterError(f"the host {host[:200]} {error}") from error
+        raise InvalidJobParameterError(f"the host {_shown(host)} {error}") from error
     allowed = OutgoingSettings.from_env().allowed_hosts
     for address in addresses:
         if not (is_public(address) or host.lower() in allowed or _listed(address, allowed)):
             raise InvalidJobParameterError(
-                f"the host {host[:200]} has an address that this server does not connect to"
+                f"the host {_shown(host)} has an address that this server does not connect to"
             )
     return addresses[0]
 

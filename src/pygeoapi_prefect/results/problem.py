@@ -1,6 +1,9 @@
 """Exceptions as ``application/problem+json`` (RFC 7807; OGC API - Processes, 7.5)."""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from pygeoapi_prefect.errors import ConfigurationError, StackError
 from pygeoapi_prefect.models.message import clean
@@ -16,12 +19,25 @@ def problem(error: StackError) -> Parts:
     # What an operator has to mend is in the log; a client only learns that it is not its fault.
     hidden = isinstance(error, ConfigurationError)
     detail = "The server's log has the reason" if hidden else str(error)
-    return parts(error.type, error.title, int(error.status), detail, headers)
+    errors = [asdict(one) for one in error.errors]
+    return parts(error.type, error.title, int(error.status), detail, headers, errors)
 
 
 def parts(
-    type_: str, title: str, status: int, detail: str, headers: dict[str, str] | None = None
+    type_: str,
+    title: str,
+    status: int,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    errors: Sequence[Mapping[str, str]] = (),
 ) -> Parts:
     """The reply for a problem that is no exception of this library."""
-    body = {"type": type_, "title": title, "status": status, "detail": clean(detail)}
+    body: dict[str, Any] = {
+        "type": type_,
+        "title": title,
+        "status": status,
+        "detail": clean(detail),
+    }
+    if errors:
+        body["errors"] = list(errors)
     return json.dumps(body), status, {"Content-Type": MEDIA_TYPE, **(headers or {})}

@@ -10,6 +10,8 @@ from pygeoapi_prefect.errors import InvalidJobParameterError, RequestTooLarge
 from pygeoapi_prefect.execution import request as execute_request
 from pygeoapi_prefect.jobs import filters
 from pygeoapi_prefect.jobs.service import Jobs
+from pygeoapi_prefect.jobs.submit import Submission
+from pygeoapi_prefect.jobs.turns import TURNS
 from pygeoapi_prefect.process.registry import Registry
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.web import documents, paging, render
@@ -46,8 +48,7 @@ class Views:
     def execute(self, process_id: str) -> Response:
         """``POST /processes/{processID}/execution``."""
         self._registry.get(process_id)  # an unknown process is told before a bad body
-        body = execute_request.parse(self._body(), request.content_type)
-        execution = self._jobs.execute(process_id, body, request.headers.getlist("Prefer"))
+        execution = self._jobs.run(self._submission(process_id, self._body()))
         url = links.job_url(self._root, execution.job_id)
         if execution.reply is not None:
             response = render.reply(execution.reply)
@@ -60,10 +61,15 @@ class Views:
             response.headers["Preference-Applied"] = execution.applied
         return response
 
+    def _submission(self, process_id: str, content: bytes) -> Submission:
+        with TURNS.taken(len(content)):
+            body = execute_request.parse(content, request.content_type)
+            return self._jobs.check(process_id, body, request.headers.getlist("Prefer"))
+
     def _body(self) -> bytes:
         """The request's body; one without a declared length is cut at the limit, not refused."""
         try:
-            content = request.get_data()
+            content = request.get_data(cache=False)
         except OSError as error:  # the connection broke
             raise InvalidJobParameterError("The body could not be read to its end") from error
         limit = self._settings.manager.max_body_bytes

@@ -1,15 +1,12 @@
 """The body of an execute request: every malformed one is a 400 with a reason."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 
-from pygeoapi_prefect.errors import (
-    InvalidJobParameterError,
-    MissingJobParameterError,
-    UnsupportedMediaType,
-)
+from pygeoapi_prefect.errors import InvalidJobParameterError, UnsupportedMediaType
 from pygeoapi_prefect.execution.request import MAX_DEPTH, check_outputs, parse
 
 JSON = "application/json"
@@ -90,23 +87,65 @@ def test_keeps_escaped_characters_and_null_characters() -> None:
         ({"response": "xml"}, "'response'"),
         ({"response": ["raw"]}, "'response'"),
         ({"subscriber": "http://example.org"}, "'subscriber'"),
-        ({"subscriber": {"failedUri": "http://example.org"}}, "'subscriber.successUri' is missing"),
-        ({"subscriber": {"successUri": ["x"]}}, "'subscriber.successUri' must be a URL"),
-        ({"subscriber": {"successUri": "x", "when": "now"}}, "'subscriber' has no member 'when'"),
+        ({"subscriber": {"successUri": ["x"]}}, "'subscriber.successUri' must be a valid URI"),
+        (
+            {"subscriber": {"failedUri": "http://a/", "when": "now"}},
+            "'subscriber' has no member 'when'",
+        ),
     ],
 )
 def test_names_the_member_that_is_wrong(members: dict[str, Any], reason: str) -> None:
-    with pytest.raises((InvalidJobParameterError, MissingJobParameterError), match=reason):
+    with pytest.raises(InvalidJobParameterError, match=reason):
         parse(body(**members), JSON)
 
 
 def test_both_names_of_the_member_for_success_are_accepted() -> None:
     url = "http://example.org/x"
     for name in ("successUri", "successUrl"):
-        wanted = {name: url, "failedUri": url, "inProgressUri": None}
+        wanted = {name: url, "failedUri": url}
         parsed = parse(body(subscriber=wanted), JSON)
         assert parsed["subscriber"] == {"successUri": url, "failedUri": url}
     assert "subscriber" not in parse(body(subscriber={}), JSON)
+
+
+@pytest.mark.parametrize("name", ["successUri", "inProgressUri", "failedUri"])
+def test_one_address_of_a_subscriber_is_enough_but_not_null(name: str) -> None:
+    """Fault 14: null was accepted, and successUri demanded."""
+    wanted = {name: "http://example.org/x"}
+    assert parse(body(subscriber=wanted), JSON)["subscriber"] == wanted
+    for url in (None, "", "http://example.org/a b", "data/x", "http://\u00e9.org/", 3):
+        with pytest.raises(InvalidJobParameterError, match=f"'subscriber.{name}' must be a valid"):
+            parse(body(subscriber={name: url}), JSON)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"inputs": {}, "inputs": {"a": 1}}',
+        b'{"inputs": {"a": {"b": [{"c": 1, "inputs": 2, "c": 3, "inputs": 4}]}}}',
+        b'{"inputs": {"a": 1, "\\u0061": 2, "inputs": {"inputs": 1, "inputs": 1}}}',
+    ],
+)
+def test_duplicate_keys_are_refused(content: bytes) -> None:
+    """Fault 36: which of two members counts is not the same everywhere (RFC 8259)."""
+    with pytest.raises(InvalidJobParameterError, match=r"duplicate key '(inputs|c)'"):
+        parse(content, JSON)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'{"inputs": {"a": [' + b"{}," * 5_500_000 + b"{}]}}", "more than 1000000 objects"),
+        (b'{"inputs": {"a": [' + b"[]," * 5_500_000 + b"[]]}}", "more than 3000000 arrays"),
+    ],
+    ids=["objects", "arrays"],
+)
+def test_bodies_that_would_take_long_to_read_are_refused_at_once(content: bytes, told: str) -> None:
+    """Fault 25: 5.6 million objects took two minutes."""
+    before = time.process_time()
+    with pytest.raises(InvalidJobParameterError, match=told):
+        parse(content, JSON)
+    assert time.process_time() - before < 0.5
 
 
 def test_null_members_are_absent() -> None:

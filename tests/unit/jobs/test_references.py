@@ -60,5 +60,5 @@ def test_all_of_a_request_have_one_deadline(server: str, monkeypatch: pytest.Mon
 def test_text_is_as_it_is(server: str) -> None:
     references = submit.References(1000)
     assert references.fetch("a", {"href": f"{server}/quick", "type": "text/plain"}) == "{}"
-    with pytest.raises(InvalidJobParameterError, match=r"input 'a': .* not UTF-8"):
+    with pytest.raises(InvalidJobParameterError, match="not UTF-8"):
         references.fetch("a", {"href": f"{server}/bad", "type": "text/plain"})

@@ -139,7 +139,6 @@ def test_unknown_members_are_ignored() -> None:
         ({"outputs": {"a": {"format": '{"mediaType": "a"}'}}}, ("outputs", "a", "format")),
         ({"response": "html"}, ("response",)),
         ({"subscriber": "block:a/b#c"}, ("subscriber",)),
-        ({"subscriber": {}}, ("subscriber", "successUri")),
     ],
     ids=json.dumps,
 )

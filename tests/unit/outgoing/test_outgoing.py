@@ -130,7 +130,7 @@ def test_what_could_unfold_to_any_size_is_refused(server: str) -> None:
 
 @pytest.mark.parametrize("character", ["\0", "\r\n", "\x7f", "\u2028"])
 def test_a_url_with_control_characters_is_none(server: str, character: str) -> None:
-    with pytest.raises(InvalidJobParameterError, match="is not an http or https URL"):
+    with pytest.raises(InvalidJobParameterError, match="is not a valid URI"):
         outgoing.check_address(f"{server}/{character}x")
 
 

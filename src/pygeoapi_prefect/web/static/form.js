@@ -25,6 +25,11 @@ function tell(text, kind) {
   told.textContent = text;
 }
 
+function fault(reply, body) {
+  const each = (body.errors || []).map((error) => error.pointer + ": " + error.detail);
+  return [(body.title || reply.status) + ": " + (body.detail || ""), ...(each.length > 1 ? each : [])].join("\n");
+}
+
 function jobOf(reply, document_) {
   if (reply.status === 201) return document_.jobID;
   const link = (reply.headers.get("Link") || "").match(/<[^>]*\/jobs\/([^>/?]+)>;[^,]*monitor/);
@@ -44,7 +49,7 @@ form.addEventListener("submit", async (event) => {
     const reply = await fetch(form.dataset.execute, { method: "POST", headers, body: JSON.stringify({ inputs: values }) });
     const type = reply.headers.get("Content-Type") || "";
     const body = type.includes("json") ? await reply.json() : await reply.text();
-    if (!reply.ok) return tell((body.title || reply.status) + ": " + (body.detail || ""), "danger");
+    if (!reply.ok) return tell(fault(reply, body), "danger");
     const job = jobOf(reply, body);
     if (job) location.assign(form.dataset.jobs + encodeURIComponent(job) + "?f=html");
     else tell(typeof body === "string" ? body : JSON.stringify(body, null, 2), "success");

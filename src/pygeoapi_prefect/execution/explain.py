@@ -1,0 +1,156 @@
+"""Why a value does not fit a schema: the places where it does not, each with what was expected.
+
+The compiled validator decides everywhere; here one only goes to where it says no. So a fault among
+millions of values is found at its speed, and no more faults are looked for than are told.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from pygeoapi_prefect.execution.schema import REFERENCE, Rules, Schema
+from pygeoapi_prefect.execution.wording import TOLD, expected, shown
+from pygeoapi_prefect.models.message import listed
+
+Path = tuple[str | int, ...]
+CHUNK = 1000  # items that are looked at together: most of a long array fit
+MOST = 20
+"""How many faults of an alternative are looked at, to find the one that was meant."""
+_WHOLE = frozenset({
+    "const", "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "maximum", "maxItems",
+    "maxLength", "maxProperties", "minimum", "minItems", "minLength", "minProperties", "multipleOf",
+    "pattern", "type", "uniqueItems",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A place of a value that does not fit.
+
+    Attributes:
+        path: Names and indices that lead to it.
+        detail: What was expected, as a sentence without a full stop.
+        value: What is there.
+        schema: The part of the schema that it does not fit, if it is wrong as a whole.
+    """
+
+    path: Path
+    detail: str
+    value: Any
+    schema: Schema | None = None
+
+
+def faults(value: Any, rules: Rules) -> Iterator[Fault]:
+    """The places of a value that do not fit a schema, one after the other as they are found."""
+    yield from _faults(value, rules.schema, (), rules)
+
+
+def _faults(value: Any, schema: Schema, path: Path, rules: Rules) -> Iterator[Fault]:
+    if rules.fits(value, schema):
+        return
+    if isinstance(schema, Mapping) and "$ref" in schema:
+        target = rules.definitions[schema["$ref"].removeprefix(REFERENCE)]
+        yield from _faults(value, target, path, rules)
+        return
+    if isinstance(schema, bool) or not rules.fits(value, _simple(schema)):
+        yield _whole(value, schema, path)
+        return
+    found = False
+    for fault in _inner(value, schema, path, rules):
+        found = True
+        yield fault
+    if not found:  # a rule that is about several members at once
+        yield _whole(value, schema, path)
+
+
+def _simple(schema: Mapping[str, Any]) -> Schema:
+    return {name: rule for name, rule in schema.items() if name in _WHOLE}
+
+
+def _whole(value: Any, schema: Schema, path: Path) -> Fault:
+    return Fault(path, f"expected {expected(schema)}, not {shown(value)}", value, schema)
+
+
+def _inner(value: Any, schema: Mapping[str, Any], path: Path, rules: Rules) -> Iterator[Fault]:
+    if isinstance(value, dict):
+        yield from _members(value, schema, path, rules)
+    if isinstance(value, list):
+        yield from _items(value, schema, path, rules)
+    for part in schema.get("allOf", ()):
+        yield from _faults(value, part, path, rules)
+    for name in ("anyOf", "oneOf"):
+        if name in schema and not rules.fits(value, {name: schema[name]}):
+            yield from _alternatives(value, schema, schema[name], path, rules)
+    if "not" in schema and rules.fits(value, schema["not"]):
+        yield Fault(path, f"{shown(value)} is not allowed here", value)
+
+
+def _members(
+    value: dict[str, Any], schema: Mapping[str, Any], path: Path, rules: Rules
+) -> Iterator[Fault]:
+    missing = [name for name in schema.get("required", ()) if name not in value]
+    if missing:
+        yield Fault(path, f"the member {listed(missing)} is missing", value)
+    declared = schema.get("properties", {})
+    for name, part in declared.items():
+        if name in value:
+            yield from _faults(value[name], part, (*path, name), rules)
+    others = schema.get("additionalProperties", True)
+    if others is True:
+        return
+    # Names that match a pattern may be among them: which do is for the validator to say.
+    patterns = schema.get("patternProperties", {})
+    fits = _check(rules, {"patternProperties": patterns, "additionalProperties": others})
+    unknown = [n for n in value if n not in declared and not fits({n: value[n]})]
+    if others is False and unknown:
+        yield Fault(path, f"there is no member {listed(unknown)} here", value)
+    elif others is not False:
+        for name in unknown:
+            yield from _faults(value[name], others, (*path, name), rules)
+
+
+def _items(
+    value: list[Any], schema: Mapping[str, Any], path: Path, rules: Rules
+) -> Iterator[Fault]:
+    part = schema.get("items", True)
+    if isinstance(part, list):
+        for index, (item, own) in enumerate(zip(value, part, strict=False)):
+            yield from _faults(item, own, (*path, index), rules)
+        return
+    all_fit, fits = _check(rules, {"items": part}), _check(rules, part)
+    for start in range(0, len(value), CHUNK):
+        chunk = value[start : start + CHUNK]
+        if all_fit(chunk):
+            continue
+        for index, item in enumerate(chunk, start):
+            if not fits(item):
+                yield from _faults(item, part, (*path, index), rules)
+
+
+def _check(rules: Rules, part: Schema) -> Callable[[Any], bool]:
+    return rules.validator(part).is_valid
+
+
+def _alternatives(
+    value: Any,
+    schema: Mapping[str, Any],
+    alternatives: list[Schema],
+    path: Path,
+    rules: Rules,
+) -> Iterator[Fault]:
+    """The faults of the alternative that was probably meant."""
+    each = [list(islice(_faults(value, part, path, rules), MOST)) for part in alternatives]
+    if not all(each):
+        told = expected({"oneOf": alternatives})
+        yield Fault(path, f"{shown(value)} fits more than one of: {told}", value)
+    elif all(found[0].schema is not None and found[0].path == path for found in each):
+        yield _whole(value, schema if TOLD in schema else {"oneOf": alternatives}, path)
+    else:
+        yield from min(each, key=lambda found: _distance(found, path))
+
+
+def _distance(found: list[Fault], path: Path) -> tuple[int, int]:
+    """Few faults near the top, of its kind for example; then the deepest."""
+    near = [fault for fault in found if len(fault.path) <= len(path) + 1]
+    return len(near), -max(len(fault.path) for fault in found)

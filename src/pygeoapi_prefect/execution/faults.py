@@ -1,0 +1,107 @@
+"""The faults of a request's inputs, collected: all are told in one answer, within a bound."""
+
+from collections.abc import Sequence
+
+from pygeoapi_prefect.errors import InputError, InvalidJobParameterError, MissingJobParameterError
+from pygeoapi_prefect.models.message import MAX_NAME, MAX_NAMES, clean, listed, named
+
+MAX_TOLD = 20
+"""How many faults a problem has as ``errors``."""
+MAX_COUNTED = 100
+"""How many faults are looked for at most."""
+MAX_DETAIL = 400
+MAX_POINTER = 200
+MAX_SUMMED = 3
+Path = tuple[str | int, ...]
+
+
+class Faults:
+    """What is wrong with the inputs of one request."""
+
+    def __init__(self) -> None:
+        self._errors: list[InputError] = []
+        self._sentences: list[str] = []
+        self._number = 0
+        self._only_missing = True
+        self._unknown = ""
+
+    @property
+    def are_there(self) -> bool:
+        """Whether anything is wrong."""
+        return self._number > 0
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether so many faults are known that looking for more would help nobody."""
+        return self._number >= MAX_COUNTED
+
+    def unknown(self, names: Sequence[str], known: str) -> None:
+        """Note inputs that the process does not have.
+
+        Args:
+            names: Their names.
+            known: Which inputs it has, in words.
+        """
+        if names:
+            self._unknown = f"unknown input {listed(names)}; {known}"
+            self._only_missing = False
+            self._number += len(names)
+        for name in names[:MAX_NAMES]:
+            self._tell(name, (), f"is unknown; {known}")
+
+    def missing(self, name: str, detail: str) -> None:
+        """Note that an input is not there."""
+        self._number += 1
+        self._tell(name, (), detail)
+        self._sentences.append(f"input {named(name)} {detail}")
+
+    def add(self, name: str, path: Path, detail: str) -> None:
+        """Note a fault.
+
+        Args:
+            name: The input.
+            path: Names and indices that lead from its value to what is wrong.
+            detail: What was expected, as a sentence without its subject and full stop.
+        """
+        self._only_missing = False
+        self._number += 1
+        self._tell(name, path, detail)
+        if len(self._sentences) < MAX_TOLD:
+            at = f", at {clean(pointer(path), MAX_POINTER)}" if path else ""
+            self._sentences.append(f"input {named(name)}{at}: {clean(detail, MAX_DETAIL)}")
+
+    def _tell(self, name: str, path: Path, detail: str) -> None:
+        if len(self._errors) < MAX_TOLD:
+            place = clean(pointer(("inputs", name, *path)), MAX_POINTER)
+            error = InputError(clean(name, MAX_NAME), place, clean(detail, MAX_DETAIL))
+            self._errors.append(error)
+
+    def refuse(self) -> None:
+        """Raise what was noted, if there is anything.
+
+        Raises:
+            MissingJobParameterError: Only that inputs are missing.
+            InvalidJobParameterError: Anything else is wrong.
+        """
+        if not self.are_there:
+            return
+        cls = MissingJobParameterError if self._only_missing else InvalidJobParameterError
+        raise cls(self._summary(), tuple(self._errors))
+
+    def _summary(self) -> str:
+        told = [*([self._unknown] if self._unknown else []), *self._sentences][:MAX_SUMMED]
+        if self._number == 1:
+            return told[0]
+        many = f"at least {self._number}" if self.are_enough else str(self._number)
+        first = f", the first {len(self._errors)} in errors" if self._number > MAX_TOLD else ""
+        return f"{many} faults of the inputs{first}: {'; '.join(told)}"
+
+
+def pointer(path: Path) -> str:
+    """A JSON pointer (RFC 6901); of a name so much as a message may have."""
+    return "".join(f"/{_token(part)}" for part in path)
+
+
+def _token(part: str | int) -> str:
+    text = clean(part, MAX_NAME) if isinstance(part, str) else str(part)
+    return text.replace("~", "~0").replace("/", "~1")

@@ -3,11 +3,15 @@
 from typing import Any
 
 from zonal_statistics.rasters import SAMPLES
+from zonal_statistics.tally import BYTES_PER_CELL
 from zonal_statistics.zonal import DEFAULT_STATISTICS, STATISTICS
 
 GEOTIFF = "image/tiff; application=geotiff"
 GEOJSON = "application/geo+json"
 CSV = "text/csv"
+
+MAX_CELLS = 500_000_000
+"""So many cells may all zones of a request together cover, with what is read around them."""
 
 RASTER: dict[str, Any] = {
     "title": "Raster",
@@ -75,7 +79,8 @@ STATISTICS_INPUT: dict[str, Any] = {
     "title": "Statistics",
     "description": (
         "Which statistics to compute: count is the number of cells, std the standard deviation of "
-        "the population, variety the number of different values, majority the commonest one"
+        "the population, variety the number of different values, majority the commonest one "
+        "(the least of several)"
     ),
     "schema": {
         "type": "array",
@@ -108,9 +113,20 @@ DESCRIPTION: dict[str, Any] = {
     "description": (
         "Count, minimum, maximum, mean, standard deviation and percentiles of the raster cells "
         "that each zone covers. A cell that a zone covers in part counts with that part of its "
-        "area in the raster's CRS; cells without data do not count. A zone without data has the "
-        "count 0 and no other statistics. Zones are projected into the raster's CRS for the "
-        "computation and given back unchanged."
+        "area in the raster's CRS; cells without data do not count: those of the nodata value, of "
+        "the mask or of a transparent alpha band, NaN and infinite ones. A zone without data has "
+        "the count 0 and no other statistics. A scale and an offset of the band are applied: all "
+        "statistics are those of value * scale + offset. Zones are projected into the raster's "
+        "CRS for the computation and given back unchanged. Their longitudes are taken modulo 360 "
+        "degrees into the range of a raster in longitude and latitude, and zones are cut where "
+        "that range ends; a zone across the antimeridian may be cut there (RFC 7946, 3.1.9) or "
+        "have longitudes beyond 180. "
+        f"Limits: the zones of a request may cover {MAX_CELLS // 10**6} million cells together, "
+        "counted in the windows that are read, which fit round the zones in pieces of up to a "
+        "million cells. Percentiles, majority and variety keep the different values of a zone in "
+        f"memory, at most {BYTES_PER_CELL} bytes for each cell of the largest zone; a zone whose "
+        "values do not fit into the job's memory is refused. All other statistics take the same "
+        "memory whatever the size of a zone."
     ),
     "keywords": ["zonal statistics", "raster", "polygons", "elevation"],
     "jobControlOptions": ["sync-execute", "async-execute", "dismiss"],
@@ -125,7 +141,10 @@ DESCRIPTION: dict[str, Any] = {
     "outputs": {
         "zones": {
             "title": "Zones with their statistics",
-            "description": "The zones as they were given, with a property for each statistic",
+            "description": (
+                "The zones as they were given, with a property for each statistic, which replaces "
+                "one of the same name; a statistic that is too large for a number is null"
+            ),
             "schema": {
                 "type": "object",
                 "format": "geojson-feature-collection",
@@ -134,7 +153,12 @@ DESCRIPTION: dict[str, Any] = {
         },
         "table": {
             "title": "Table",
-            "description": "A line for each zone: number, id, simple properties and statistics",
+            "description": (
+                "A line for each zone: number (zone), id, simple properties and statistics. A "
+                "property called zone or id is in the column property_zone or property_id; one "
+                "that has the name of a statistic is left out. Text that a spreadsheet would run "
+                "as a formula begins with an apostrophe"
+            ),
             "schema": {"type": "string", "contentMediaType": CSV},
         },
     },

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from prefect import flow, get_run_logger
 
-from pygeoapi_prefect.errors import MissingJobParameterError
+from pygeoapi_prefect.errors import InvalidJobParameterError, MissingJobParameterError
 from pygeoapi_prefect.models.processes import (
     ExecuteRequest,
     JobStatus,
@@ -15,14 +15,21 @@ from pygeoapi_prefect.models.processes import (
 )
 from pygeoapi_prefect.process.base import BasePrefectProcessor
 from pygeoapi_prefect.process.inputs import input_value
+from pygeoapi_prefect.process.memory import memory_limit_bytes
 from pygeoapi_prefect.process.outputs import is_requested, result_storage, write_output
 from pygeoapi_prefect.process.progress import report_progress
-from zonal_statistics.description import CSV, DESCRIPTION, GEOJSON
+from zonal_statistics.description import CSV, DESCRIPTION, GEOJSON, MAX_CELLS
+from zonal_statistics.polygons import Piece
 from zonal_statistics.projection import Projection
 from zonal_statistics.rasters import Band, open_raster
+from zonal_statistics.tally import TooManyValues
 from zonal_statistics.writing import as_csv, as_geojson
 from zonal_statistics.zonal import DEFAULT_STATISTICS, Statistics, statistics_of
 from zonal_statistics.zones import Zones, read_zones
+
+MIB = 1024 * 1024
+RESERVED_BYTES = 160 * MIB
+"""What a job needs besides the different values of a zone: libraries, a window, GDAL's blocks."""
 
 
 @flow(persist_result=True)
@@ -90,16 +97,51 @@ def compute(request: ExecuteRequest, folder: Path) -> tuple[Zones, list[Statisti
     zones = read_zones(zones_input, folder)
     with open_raster(raster, folder) as dataset:
         band = Band(dataset, input_value(request, "band", default=1))
-        project = Projection(zones.crs, dataset.crs.to_wkt(), band.extent())
+        plans = planned(band, zones, Projection(zones.crs, dataset.crs.to_wkt(), band.extent()))
         statistics = input_value(request, "statistics", default=DEFAULT_STATISTICS)
         percentiles = input_value(request, "percentiles", default=())
+        kept_bytes = max(0, memory_limit_bytes() - RESERVED_BYTES)
         results: list[Statistics] = []
-        for name, geometry in zip(zones.names, zones.geometries, strict=True):
+        for name, pieces in zip(zones.names, plans, strict=True):
             done, total = len(results), len(zones.names)
             report_progress(5 + 90 * done / total, f"{done} of {total} zones")
-            polygon = project(name, geometry)
-            results.append(statistics_of(band, polygon, statistics, percentiles))
+            try:
+                found = statistics_of(band, pieces, statistics, percentiles, kept_bytes)
+            except TooManyValues as error:
+                raise InvalidJobParameterError(_too_many_values(name, kept_bytes)) from error
+            results.append(found)
     return zones, results
+
+
+def planned(band: Band, zones: Zones, project: Projection) -> list[list[Piece]]:
+    """Each zone in pieces, in columns and rows of the band.
+
+    Raises:
+        InvalidJobParameterError: A zone cannot be projected, or together they cover more than
+            ``MAX_CELLS`` cells; names the zone.
+    """
+    plans: list[list[Piece]] = []
+    left = MAX_CELLS
+    for name, geometry in zip(zones.names, zones.geometries, strict=True):
+        plans.append([])
+        for piece in band.pieces(project(name, geometry)):
+            left -= piece.cells
+            if left < 0:
+                raise InvalidJobParameterError(
+                    f"input 'zones': with {name} they cover more than {MAX_CELLS} cells of the "
+                    "raster; leave zones out, divide them among several requests or use a raster "
+                    "with larger cells"
+                )
+            plans[-1].append(piece)
+    return plans
+
+
+def _too_many_values(name: str, kept_bytes: int) -> str:
+    return (
+        f"input 'zones': {name}: its different values do not fit into the {kept_bytes // MIB} MiB "
+        "that the job has for them; leave out 'percentiles' and the statistics 'majority' and "
+        "'variety', which alone need them, or divide the zone"
+    )
 
 
 class ZonalStatisticsProcessor(BasePrefectProcessor):

@@ -4,74 +4,110 @@ import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
-from exactextract.raster import RasterSource
+import shapely
 from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, Interleaving
 from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
+from shapely.geometry.base import BaseGeometry
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.models.base import Link
 from pygeoapi_prefect.outgoing import download
+from zonal_statistics.polygons import Piece, mended, pieces, polygons
 
 SAMPLES = {"waco-dem": Path(__file__).parent / "data" / "dem.tif"}
 """Rasters that come with the process, by the name that a client gives."""
 
-MAX_BLOCK_BYTES = 256 * 1024 * 1024
+MAX_BLOCK_BYTES = 64 * 1024 * 1024
+"""Largest block, of all bands that are stored together."""
+GDAL_CACHE_BYTES = 64 * 1024 * 1024
+"""GDAL would keep blocks in 5 % of the machine's memory, whatever a job may have."""
+
+LEAST_CELL = 1e-12
+"""Smallest cell, as part of the greatest coordinate; a double holds about 1e-16."""
 
 
-class Band(RasterSource):  # type: ignore[misc]  # exactextract is untyped
-    """One band of an open raster, read in windows as float64, scaled, with nodata masked.
-
-    Statistics of an integer band would be cut to integers otherwise. Rows that run from south to
-    north are turned round.
+class Band:
+    """One band of an open raster, read in windows.
 
     Args:
         dataset: An open raster; stays open as long as the band is used.
         number: Number of the band, from 1.
+
+    Attributes:
+        height: Number of rows.
+        width: Number of columns.
+        blocks: Height and width of the blocks that the file is stored in, in cells.
 
     Raises:
         InvalidJobParameterError: There is no such band, or its cells cannot be used.
     """
 
     def __init__(self, dataset: DatasetReader, number: int = 1) -> None:
-        super().__init__()
         _check(dataset, number)
-        self.dataset = dataset
-        self.number = number
-        self.whole_numbers = np.dtype(dataset.dtypes[number - 1]).kind in "iu"
-        self._southern_first = dataset.transform.e > 0
+        self.height, self.width = dataset.shape
+        self.blocks: tuple[int, int] = dataset.block_shapes[number - 1]
+        self._dataset = dataset
+        self._number = number
+        # GDAL takes an alpha band for a mask only if its cells are of 8 or 16 bits without sign.
+        alphas = (i for i, band in enumerate(dataset.colorinterp, 1) if band is ColorInterp.alpha)
+        self._alpha = next((band for band in alphas if band != number), None)
         self._scale = dataset.scales[number - 1]
         self._offset = dataset.offsets[number - 1]
 
-    def res(self) -> tuple[float, float]:
-        """Width and height of a cell, in units of the CRS."""
-        return self.dataset.transform.a, abs(self.dataset.transform.e)
-
     def extent(self) -> tuple[float, float, float, float]:
         """Least x and y, greatest x and y, in units of the CRS."""
-        left, bottom, right, top = self.dataset.bounds
+        left, bottom, right, top = self._dataset.bounds
         return left, min(bottom, top), right, max(bottom, top)
 
-    def srs_wkt(self) -> None:
-        """Leave the CRS unsaid: zones are projected before."""
+    def pieces(self, polygon: BaseGeometry) -> Iterator[Piece]:
+        """A polygon of the raster's CRS in pieces, in columns and rows, cut where the band ends.
 
-    def nodata_value(self) -> None:
-        """Leave nodata unsaid: it is masked in what ``read_window`` returns."""
+        The corner of the first cell of the first row is 0, 0, whether that row is the northern one
+        or the southern one. In these units all edges of cells are whole numbers, so that nothing
+        is left to the rounding of the size of a cell.
+        """
+        transform = self._dataset.transform
+        corner = np.array([transform.c, transform.f])
+        cell = np.array([transform.a, transform.e])
+        inside = polygons(shapely.intersection(polygon, shapely.box(*self.extent())))
+        moved = mended(shapely.transform(inside, lambda points: (points - corner) / cell))
+        moved = polygons(shapely.intersection(moved, shapely.box(0, 0, self.width, self.height)))
+        return pieces(moved, self.blocks)
 
-    def read_window(
+    def read(
         self, column: int, row: int, width: int, height: int
-    ) -> np.ma.MaskedArray[tuple[int, int], np.dtype[np.float64]]:
-        """Cells of a window; rows counted from the north."""
-        first = self.dataset.height - row - height if self._southern_first else row
-        window = Window(column, first, width, height)
-        cells = self.dataset.read(self.number, window=window, masked=True)
-        values: NDArray[np.float64] = cells.data.astype(np.float64) * self._scale + self._offset
-        masked = np.ma.MaskedArray(values, mask=np.ma.getmaskarray(cells) | np.isnan(values))
-        return masked[::-1] if self._southern_first else masked
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Cells of a window, and where they have data.
+
+        Values have the type of the file, so that none is rounded; if the band has a scale or an
+        offset, those are applied and the values are float64. Cells that are NaN or infinite have
+        no data, nor have those of the nodata value, the mask or the alpha band.
+
+        Returns:
+            Values and a mask, each of ``height`` rows and ``width`` columns, in the file's order.
+
+        Raises:
+            InvalidJobParameterError: The raster's file is damaged.
+        """
+        window = Window(column, row, width, height)
+        try:
+            cells = self._dataset.read(self._number, window=window, masked=True)
+            opaque = self._alpha is None or self._dataset.read(self._alpha, window=window) != 0
+        except RasterioIOError as error:
+            raise InvalidJobParameterError("input 'raster': its cells cannot be read") from error
+        # What has no data is not looked at again: an array without a mask cannot lose one.
+        values, valid = cells.data, ~np.ma.getmaskarray(cells) & opaque
+        if (self._scale, self._offset) != (1, 0):
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = values.astype(np.float64) * self._scale + self._offset
+        return values, valid & np.isfinite(values)
 
 
 @contextmanager
@@ -86,13 +122,14 @@ def open_raster(value: str | Link, folder: Path) -> Iterator[DatasetReader]:
         InvalidJobParameterError: It is not a GeoTIFF, or is not to be had.
     """
     path = _file(value, folder)
-    try:
-        # This driver only: others, such as VRT, would open whatever files and URLs the data name.
-        dataset = rasterio.open(path, driver="GTiff")
-    except RasterioIOError as error:
-        raise InvalidJobParameterError("input 'raster': this is not a GeoTIFF") from error
-    with dataset:
-        yield dataset
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
+        try:
+            # This driver only: others, such as VRT, would open whatever files and URLs it names.
+            dataset = rasterio.open(path, driver="GTiff")
+        except RasterioIOError as error:
+            raise InvalidJobParameterError("input 'raster': this is not a GeoTIFF") from error
+        with dataset:
+            yield dataset
 
 
 def _file(value: str | Link, folder: Path) -> Path:
@@ -123,14 +160,25 @@ def _check(dataset: DatasetReader, number: int) -> None:
 
 def _fault(dataset: DatasetReader, number: int) -> str | None:
     kind = np.dtype(dataset.dtypes[number - 1])
-    block = np.prod(dataset.block_shapes[number - 1], dtype=np.int64) * kind.itemsize
     transform = dataset.transform
+    scaling = dataset.scales[number - 1], dataset.offsets[number - 1]
     if dataset.crs is None:
         return "it has no coordinate reference system"
+    if not np.isfinite([*transform, *dataset.bounds]).all():
+        return "the size of its cells, or its place, is infinite or not a number"
     if transform.b != 0 or transform.d != 0 or transform.a <= 0 or transform.e == 0:
         return "its rows do not run from west to east; rectify it first"
+    if min(transform.a, abs(transform.e)) < LEAST_CELL * max(map(abs, dataset.bounds)):
+        return "its cells are too small for the precision of coordinates"
+    if not np.isfinite(scaling).all():
+        return "its scale or its offset is infinite or not a number"
     if kind.kind == "c":
         return "its cells are complex numbers"
-    if block > MAX_BLOCK_BYTES:
+    if _block_bytes(dataset, number, kind.itemsize) > MAX_BLOCK_BYTES:
         return f"its blocks are larger than {MAX_BLOCK_BYTES} bytes; tile it first"
     return None
+
+
+def _block_bytes(dataset: DatasetReader, number: int, itemsize: int) -> int:
+    together = dataset.count if dataset.interleaving is Interleaving.pixel else 1
+    return int(np.prod(dataset.block_shapes[number - 1], dtype=np.int64)) * itemsize * together

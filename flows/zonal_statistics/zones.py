@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -21,6 +20,10 @@ WGS84 = CRS.from_epsg(4326)
 _CRS_NAME = re.compile(
     r"(urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/|EPSG:|OGC:)\S+", re.I
 )
+MAX_LONGITUDE = 3600
+"""Ten times round; longitudes are taken modulo one turn."""
+MAX_COORDINATE = 1e12
+"""Of projected zones: more than the Earth has, in whatever unit."""
 _POLYGONS = ("Polygon", "MultiPolygon")
 
 
@@ -124,8 +127,12 @@ def _geometry(name: str, feature: object, crs: CRS) -> BaseGeometry:
         raise _invalid(name, "it has no coordinates")
     if not geometry.is_valid:
         raise _invalid(name, f"it is not valid: {shapely.is_valid_reason(geometry)}")
-    if crs.is_geographic and np.abs(np.array(geometry.bounds)[[1, 3]]).max() > 90:
+    _, south, _, north = geometry.bounds
+    if crs.is_geographic and max(abs(south), abs(north)) > 90:
         raise _invalid(name, "it has latitudes beyond 90 degrees; longitude comes first")
+    reach = MAX_LONGITUDE if crs.is_geographic else MAX_COORDINATE
+    if max(map(abs, geometry.bounds)) > reach:
+        raise _invalid(name, f"it has coordinates beyond {reach:g}")
     return geometry
 
 

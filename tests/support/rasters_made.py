@@ -8,6 +8,9 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 
+from zonal_statistics.rasters import Band
+from zonal_statistics.zonal import Statistics, statistics_of
+
 UTM14 = "EPSG:32614"
 
 
@@ -61,3 +64,8 @@ def collection(*features: Any, crs: str | None = None) -> dict[str, Any]:
     if crs is not None:
         found["crs"] = {"type": "name", "properties": {"name": crs}}
     return found
+
+
+def statistics_in(band: Band, polygon: Any, *arguments: Any, **options: Any) -> Statistics:
+    """``statistics_of`` for a polygon in the raster's CRS."""
+    return statistics_of(band, list(band.pieces(polygon)), *arguments, **options)

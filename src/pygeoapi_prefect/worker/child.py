@@ -42,6 +42,7 @@ from pygeoapi_prefect.engine.state_messages import clean_messages
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.process import task_results
+from pygeoapi_prefect.process.memory import LIMIT_VARIABLE
 from pygeoapi_prefect.worker import download, ending, lean, orphans, wire
 from pygeoapi_prefect.worker.wire import Job
 
@@ -162,6 +163,8 @@ def prepare(job: Job) -> None:
     temporary.mkdir(parents=True)
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if job.memory_limit_mb is not None:
+        os.environ[LIMIT_VARIABLE] = str(job.memory_limit_mb)
     # Prefect has the log of the run; the worker's own output has a line for it.
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):

@@ -3,6 +3,7 @@
 import base64
 import http.server
 import json
+import struct
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,11 @@ import rasterio
 from rasterio.transform import Affine
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
-from pygeoapi_prefect.models.processes import Link
+from pygeoapi_prefect.models.processes import ExecuteRequest, Link
 from support.listening import listening
 from support.rasters_made import box, collection, feature, write_raster
 from zonal_statistics import rasters
+from zonal_statistics.process import compute
 from zonal_statistics.rasters import SAMPLES, Band, open_raster
 from zonal_statistics.zones import WGS84, read_zones
 
@@ -150,6 +152,46 @@ def test_rotated_raster(tmp_path: Path) -> None:
     rotated = Affine(1, 0.5, 0, 0.5, -1, 0)
     path = write_raster(tmp_path / "r.tif", np.ones((2, 2)), transform=rotated)
     assert "from west to east" in refused(path)
+
+
+@pytest.mark.parametrize("size", [float("nan"), float("inf"), -float("inf"), 1e-300, 1e308])
+def test_fault_28_a_size_of_cells_that_is_no_size(
+    tmp_path: Path, folder: Path, size: float
+) -> None:
+    """Fault 28: a raster that cannot be used is refused, and it is said which input that is."""
+    path = write_raster(tmp_path / "r.tif", np.ones((2, 2)), cell=1.5)
+    content = path.read_bytes()
+    scale = struct.pack("<2d", 1.5, 1.5)
+    assert content.count(scale) == 1  # ModelPixelScaleTag
+    broken = base64.b64encode(content.replace(scale, struct.pack("<2d", size, 1.5))).decode()
+    with open_raster(broken, folder) as dataset, pytest.raises(InvalidJobParameterError) as caught:
+        Band(dataset)
+    assert str(caught.value).startswith("input 'raster': ")
+    request = {"inputs": {"raster": broken, "zones": collection(SQUARE)}}
+    (folder / "raster.tif").unlink()
+    with pytest.raises(InvalidJobParameterError, match="input 'raster': "):
+        compute(ExecuteRequest.model_validate(request), folder)
+
+
+@pytest.mark.parametrize("scaling", [(float("nan"), 0.0), (1.0, float("inf"))])
+def test_fault_28_a_scale_that_is_no_number(tmp_path: Path, scaling: tuple[float, float]) -> None:
+    """Fault 28: nor can anything be computed with such a scale or offset."""
+    scale, offset = scaling
+    path = write_raster(tmp_path / "r.tif", np.ones((2, 2)), scales=(scale,), offsets=(offset,))
+    assert "scale" in refused(path)
+
+
+def test_blocks_of_all_bands_that_are_stored_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rasters, "MAX_BLOCK_BYTES", 64 * 64)
+    cells = np.ones((3, 64, 64), "uint8")
+    profile: dict[str, Any] = {"tiled": True, "blockxsize": 64, "blockysize": 64}
+    apart = write_raster(tmp_path / "b.tif", cells, **profile, interleave="band")
+    with rasterio.open(apart) as dataset:
+        Band(dataset)
+    together = write_raster(tmp_path / "p.tif", cells, **profile, interleave="pixel")
+    assert "tile it first" in refused(together)
 
 
 def test_complex_raster(tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ import shapely
 from pyproj import CRS, Transformer
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
-from support.rasters_made import UTM14, write_raster
+from support.rasters_made import UTM14, statistics_in, write_raster
 from zonal_statistics.projection import Bounds, Projection
 from zonal_statistics.rasters import Band
-from zonal_statistics.zonal import statistics_of
 
 WGS84 = CRS.from_epsg(4326)
 CORNER = (640_000, 3_600_000)
@@ -46,8 +45,8 @@ def test_zones_in_wgs84_on_a_raster_in_utm(tmp_path: Path) -> None:
     with rasterio.open(plane_in_utm(tmp_path / "r.tif")) as dataset:
         band = Band(dataset)
         project = Projection(WGS84, dataset.crs.to_wkt(), band.extent())
-        direct = statistics_of(band, polygon)
-        projected = statistics_of(band, project("zone 1", dense))
+        direct = statistics_in(band, polygon)
+        projected = statistics_in(band, project("zone 1", dense))
     assert direct["mean"] == pytest.approx(2500, abs=0.01)
     assert projected == pytest.approx(direct, rel=1e-3)
     assert projected["mean"] == pytest.approx(2500, abs=0.5)
@@ -74,7 +73,7 @@ def test_zone_far_away_is_empty_and_has_no_statistics(tmp_path: Path) -> None:
         project = Projection(WGS84, dataset.crs.to_wkt(), band.extent())
         australia = project("zone 1", shapely.box(110, -40, 150, -10))
         assert australia.is_empty
-        found = statistics_of(band, australia, percentiles=[50])
+        found = statistics_in(band, australia, percentiles=[50])
     assert found == {
         "count": 0,
         "min": None,
@@ -89,7 +88,7 @@ def test_the_whole_world_as_a_zone(tmp_path: Path) -> None:
     with rasterio.open(plane_in_utm(tmp_path / "r.tif")) as dataset:
         band = Band(dataset)
         project = Projection(WGS84, dataset.crs.to_wkt(), band.extent())
-        found = statistics_of(band, project("world", shapely.box(-180, -90, 180, 90)))
+        found = statistics_in(band, project("world", shapely.box(-180, -90, 180, 90)))
     assert found["count"] == pytest.approx(200 * 200)
     assert found["mean"] == pytest.approx(3000)
 

@@ -11,17 +11,17 @@ import shapely
 from numpy.typing import NDArray
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
-from support.rasters_made import write_raster
-from zonal_statistics import zonal
+from support.rasters_made import statistics_in, write_raster
+from zonal_statistics import polygons
 from zonal_statistics.rasters import SAMPLES, Band
-from zonal_statistics.zonal import STATISTICS, percentile_name, statistics_of
+from zonal_statistics.zonal import STATISTICS, percentile_name
 
 DATA = SAMPLES["waco-dem"].parent
 
 
 def measure(path: Path, polygon: Any, *percentiles: float, band: int = 1) -> dict[str, Any]:
     with rasterio.open(path) as dataset:
-        return statistics_of(Band(dataset, band), polygon, tuple(STATISTICS), percentiles)
+        return statistics_in(Band(dataset, band), polygon, tuple(STATISTICS), percentiles)
 
 
 def test_constant(tmp_path: Path) -> None:
@@ -125,9 +125,9 @@ def test_names_of_percentiles() -> None:
 def test_results_have_what_was_asked_for_in_its_order(tmp_path: Path) -> None:
     path = write_raster(tmp_path / "r.tif", np.ones((2, 2)))
     with rasterio.open(path) as dataset:
-        found = statistics_of(Band(dataset), shapely.box(0, 0, 1, 1), ["max", "mean"], [90, 10])
-        only = statistics_of(Band(dataset), shapely.box(0, 0, 1, 1), ["std"])
-        default = statistics_of(Band(dataset), shapely.box(0, 0, 1, 1))
+        found = statistics_in(Band(dataset), shapely.box(0, 0, 1, 1), ["max", "mean"], [90, 10])
+        only = statistics_in(Band(dataset), shapely.box(0, 0, 1, 1), ["std"])
+        default = statistics_in(Band(dataset), shapely.box(0, 0, 1, 1))
     assert list(found) == ["max", "mean", "percentile_90", "percentile_10"]
     assert list(only) == ["std"]
     assert list(default) == ["count", "min", "max", "mean", "std"]
@@ -185,13 +185,25 @@ def test_zone_partly_outside_counts_what_is_inside(tmp_path: Path) -> None:
     assert measure(path, shapely.box(-5, -5, 9, 9))["count"] == 16
 
 
-def test_infinite_statistics_are_null(tmp_path: Path) -> None:
-    path = write_raster(tmp_path / "r.tif", np.array([[1.0, np.inf]]))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_fault_28_infinite_cells_have_no_data(tmp_path: Path, dtype: str) -> None:
+    """Fault 28: they do not count, as the description says, and are in no statistic."""
+    cells = np.array([[1.0, np.inf, -np.inf], [3.0, np.nan, 5.0]], dtype)
+    found = measure(write_raster(tmp_path / "r.tif", cells), shapely.box(0, 0, 3, 2), 0, 100)
+    assert (found["count"], found["min"], found["max"], found["mean"]) == (3, 1, 5, 3)
+    assert (found["percentile_0"], found["percentile_100"], found["variety"]) == (1, 5, 3)
+    only = measure(write_raster(tmp_path / "i.tif", cells[:, 1:2]), shapely.box(0, 0, 1, 2), 50)
+    assert only.pop("count") == 0
+    assert set(only.values()) == {None}
+
+
+def test_statistics_too_large_for_a_number_are_null(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "r.tif", np.array([[1.5e308, 1.5e308]]))
     found = measure(path, shapely.box(0, 0, 2, 1))
-    assert found["count"] == 2
-    assert found["min"] == 1
-    assert found["max"] is None
-    assert found["mean"] is None
+    assert (found["count"], found["min"], found["max"]) == (2, 1.5e308, 1.5e308)
+    assert found["sum"] is None
+    scaled = write_raster(tmp_path / "s.tif", np.array([[1e300, 2]]), scales=(1e9,), offsets=(0,))
+    assert measure(scaled, shapely.box(0, 0, 2, 1))["count"] == 1
 
 
 def test_multipolygons_and_holes(tmp_path: Path) -> None:
@@ -230,7 +242,7 @@ def test_windows_smaller_than_the_zone_give_the_same(
     path = write_raster(tmp_path / "r.tif", cells)
     polygon = shapely.Point(70, 100).buffer(60)
     whole = measure(path, polygon, 25)
-    monkeypatch.setattr(zonal, "CELLS_IN_MEMORY", 500)
+    monkeypatch.setattr(polygons, "WINDOW_CELLS", 500)
     assert measure(path, polygon, 25) == pytest.approx(whole)
 
 
@@ -263,7 +275,7 @@ def test_real_elevations_against_brute_force(number: int) -> None:
     polygon = shapely.get_parts(zones)[number]
     with rasterio.open(SAMPLES["waco-dem"]) as dataset:
         values, parts = brute_force(dataset, polygon)
-        found = statistics_of(Band(dataset), polygon)
+        found = statistics_in(Band(dataset), polygon)
     mean = np.average(values, weights=parts)
     assert found["count"] == pytest.approx(parts.sum())
     assert found["mean"] == pytest.approx(mean)
@@ -274,7 +286,7 @@ def test_real_elevations_against_brute_force(number: int) -> None:
 def test_whole_dem() -> None:
     with rasterio.open(SAMPLES["waco-dem"]) as dataset:
         cells = dataset.read(1, masked=True).compressed()
-        found = statistics_of(Band(dataset), shapely.box(*dataset.bounds), percentiles=[25, 50, 99])
+        found = statistics_in(Band(dataset), shapely.box(*dataset.bounds), percentiles=[25, 50, 99])
     assert found["count"] == pytest.approx(cells.size)
     assert found["mean"] == pytest.approx(cells.mean())
     assert found["std"] == pytest.approx(cells.std())

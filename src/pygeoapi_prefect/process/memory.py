@@ -1,0 +1,26 @@
+"""How much memory a job may have, for flows that can choose how to work, or refuse in time."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+LIMIT_VARIABLE = "PYGEOAPI_JOB_MEMORY_MB"
+"""Set for each job by our worker, from ``prefect.deployment.memory_limit_mb``."""
+CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def memory_limit_bytes() -> int:
+    """The least of the job's own limit, the container's and the machine's memory, in bytes.
+
+    All of it, not what is still free: other jobs may use the same container.
+    """
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    with suppress(KeyError, ValueError):
+        limits.append(int(os.environ[LIMIT_VARIABLE]) * 1024 * 1024)
+    for path in CGROUP_LIMITS:
+        with suppress(OSError, ValueError):  # not there; "max" where there is no limit
+            limits.append(int(path.read_text()))
+    return min(limits)

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,134 @@ def test_table_has_all_columns_and_quotes_what_needs_it() -> None:
     assert content.decode() == (
         'zone,name,id,other,count,mean\r\n1,"say ""a, b""",,,2.0,\r\n2,,9,5,1.5,3.25\r\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+49 30 1", "'+49 30 1"),
+        ("-cmd|'/c calc'!A0", "'-cmd|'/c calc'!A0"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+        ("\n=1", "'\n'=1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("a;=1+1", "a;'=1+1"),
+        ('="a"', '\'="a"'),
+        # Numbers, and text that only has such characters in it, stay as they are.
+        ("-5", "-5"),
+        ("+3.25e-7", "+3.25e-7"),
+        ("a=b", "a=b"),
+        ("2020-01-02", "2020-01-02"),
+        ("", ""),
+        ("'=1", "'=1"),
+        (-5, "-5"),
+        (-2.5e-7, "-2.5e-07"),
+    ],
+)
+def test_fault_38_spreadsheets_run_nothing_of_the_table(text: Any, written: str) -> None:
+    """Fault 38: values, ids and names of properties alike, as OWASP advises."""
+    features = [box(0, 0, 1, 1, id=text, properties={"note": text, f"{text}": 1})]
+    content = as_csv(features, [{"mean": -1.5}]).decode()
+    head, row = list(csv.reader(io.StringIO(content, newline="")))
+    assert row == ["1", written, written, "1", "-1.5"]
+    assert head == ["zone", "id", "note", written if isinstance(text, str) else str(text), "mean"]
+
+
+def test_fault_38_own_columns_keep_their_names() -> None:
+    """Fault 38: a property called zone or id does not replace the zone's number and id."""
+    features = [
+        box(0, 0, 1, 1, id="a", properties={"zone": "north", "id": 7, "mean": "old", "x": 1}),
+        box(0, 0, 1, 1, properties={"id": 8, "property_id": 9}),
+    ]
+    results: list[Any] = [{"mean": 2.5}, {"mean": 3.5}]
+    rows = list(csv.DictReader(io.StringIO(as_csv(features, results).decode(), newline="")))
+    assert [row["zone"] for row in rows] == ["1", "2"]
+    assert [row["id"] for row in rows] == ["a", ""]
+    assert [row["property_zone"] for row in rows] == ["north", ""]
+    assert [row["property_property_id"] for row in rows] == ["7", "8"]
+    assert [row["property_id"] for row in rows] == ["", "9"]
+    assert [row["mean"] for row in rows] == ["2.5", "3.5"]
+    told = json.loads(as_geojson(collection(*features), results))["features"]
+    assert told[0]["properties"] == {"zone": "north", "id": 7, "mean": 2.5, "x": 1}
+    for name in ("property_zone", "property_id"):
+        assert name in DESCRIPTION["outputs"]["table"]["description"]
+
+
+def sparse(path: Path, size: int) -> Path:
+    """A GeoTIFF of a few kilobytes with as many rows and columns."""
+    profile: dict[str, Any] = {"driver": "GTiff", "count": 1, "dtype": "uint8", "crs": "EPSG:4326"}
+    tiles = {"tiled": True, "blockxsize": 4096, "blockysize": 4096, "sparse_ok": True}
+    transform = rasterio.Affine(10 / size, 0, 0, 0, -10 / size, 10)
+    with rasterio.open(path, "w", width=size, height=size, transform=transform, **profile, **tiles):
+        pass
+    return path
+
+
+def test_fault_29_a_raster_of_more_cells_than_the_bound(tmp_path: Path, results: Path) -> None:
+    """Fault 29: 2 kB of GeoTIFF kept a worker busy for more than a minute."""
+    path = sparse(tmp_path / "r.tif", 60_000)
+    assert path.stat().st_size < 10_000
+    inputs = {
+        "raster": base64.b64encode(path.read_bytes()).decode(),
+        "zones": collection(box(1, 1, 1.01, 1.01), box(0, 0, 10, 10, id="all")),
+    }
+    began = time.process_time()
+    with pytest.raises(InvalidJobParameterError, match=r"zone 2 \(id 'all'\) .*500000000 cells"):
+        run(inputs)
+    assert time.process_time() - began < 2
+    assert not (results / "job-1").exists()
+    assert "500 million cells" in DESCRIPTION["description"]
+    # Small zones of it are no trouble.
+    [zone] = zones_of(run(inputs | {"zones": collection(box(1, 1, 1.01, 1.01))}))
+    assert zone["properties"]["count"] == pytest.approx(60 * 60)
+
+
+def test_fault_29_all_zones_together_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 29: many zones take as long as a large one; a thin one does not take its whole box."""
+    monkeypatch.setattr(module, "MAX_CELLS", 40_000_000)
+    path = sparse(tmp_path / "r.tif", 20_000)
+    raster = base64.b64encode(path.read_bytes()).decode()
+    zones = [box(0, 0, 2, 2), box(0, 0, 2, 2), box(0, 0, 2, 2)]
+    with pytest.raises(
+        InvalidJobParameterError, match="zone 3 they cover more than 40000000 cells"
+    ):
+        run({"raster": raster, "zones": collection(*zones)})
+    thin = feature("Polygon", [[[0, 0], [10, 9.99], [10, 10], [0, 0]]])
+    [zone] = zones_of(run({"raster": raster, "zones": collection(thin)}))
+    assert zone["properties"]["count"] == pytest.approx(0.05 * 2000**2)
+
+
+def test_fault_3_a_zone_that_would_exceed_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 3: the message says what to leave out, and without that it is computed."""
+    monkeypatch.setenv("PYGEOAPI_JOB_MEMORY_MB", "161")
+    cells = np.random.default_rng(1).normal(size=(400, 400))
+    path = write_raster(tmp_path / "r.tif", cells, crs="EPSG:4326", cell=0.01)
+    raster = base64.b64encode(path.read_bytes()).decode()
+    inputs = {"raster": raster, "zones": collection(box(0, 0, 1, 1), box(0, 0, 4, 4))}
+    asked: list[dict[str, Any]] = [
+        {"percentiles": [50]},
+        {"statistics": ["variety"]},
+        {"statistics": ["majority"]},
+    ]
+    for more in asked:
+        with pytest.raises(InvalidJobParameterError, match=r"zone 2: .* 1 MiB .* leave out 'perc"):
+            run(inputs | more)
+    assert zones_of(run(inputs))[1]["properties"]["count"] == pytest.approx(160_000)
+    monkeypatch.setenv("PYGEOAPI_JOB_MEMORY_MB", "170")
+    found = zones_of(run(inputs | {"percentiles": [50]}))[1]["properties"]
+    assert found["percentile_50"] == pytest.approx(np.median(cells), abs=1e-4)
+    assert "16 bytes for each cell" in DESCRIPTION["description"]
+
+
+def test_fault_1_scale_and_offset_are_told_to_clients() -> None:
+    """Fault 1: the description says that they are applied."""
+    assert "scale and an offset of the band are applied" in DESCRIPTION["description"]
 
 
 def test_worker_loads_it_by_its_file_from_another_folder(tmp_path: Path) -> None:

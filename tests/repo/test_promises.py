@@ -44,6 +44,21 @@ def test_every_configured_process_has_a_flow_and_a_deployment_or_is_vanilla() ->
             assert process.result_storage
 
 
+def test_fault_29_every_shipped_process_has_limits_that_fit_the_worker() -> None:
+    """Fault 29: no job of a shipped process holds a worker for ever, or takes all its memory."""
+    registry = Registry(Settings.from_config(load_config(ROOT / "pygeoapi-config.yml")))
+    deployments = [process.deployment for process in registry if process.deployment]
+    assert len(deployments) >= 4
+    compose = (ROOT / "docker-compose.yml").read_text()
+    [worker_gib] = re.findall(r"WORKER_MEMORY:-(\d+)g", compose)
+    [jobs] = re.findall(r"WORKER_LIMIT:-(\d+)", compose)
+    for deployment in deployments:
+        assert deployment.memory_limit_mb
+        assert deployment.memory_limit_mb * int(jobs) < int(worker_gib) * 1024
+        assert deployment.timeout_seconds
+        assert deployment.timeout_seconds <= 3660
+
+
 def test_every_environment_variable_is_documented() -> None:
     documented = set(
         re.findall(r"`([A-Z][A-Z0-9_]+)`", (ROOT / "docs/configuration.md").read_text())

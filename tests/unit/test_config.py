@@ -254,10 +254,10 @@ def test_fault_12_anchors_are_extended_as_the_configuration_file_shows(tmp_path:
     path.write_text(extended)
     first, *others = Settings.from_config(load_config(path)).processes.values()
     deployments = [process.prefect.deployment for process in (first, *others)]
-    target, plain = deployments[:2]
+    target, _, plain = deployments[:3]
     assert target is not None
     assert plain is not None
-    assert (target.crash_retries, target.timeout_seconds) == (1, 600)
-    assert (plain.crash_retries, plain.timeout_seconds) == (None, None)
-    assert replace(target, crash_retries=None, timeout_seconds=None) == plain
+    assert (target.crash_retries, target.timeout_seconds) == (1, 1800)
+    assert (plain.crash_retries, plain.timeout_seconds) == (None, 600)
+    assert replace(target, crash_retries=None, timeout_seconds=600) == plain
     assert first.prefect.result_storage == others[0].prefect.result_storage

@@ -166,8 +166,7 @@ def test_the_exception_names_input_and_expectation(
     reply = server.execute("echo", {"echo": "x", name: value})
     assert_problem(reply, 400, "invalid-parameter-value", f"'{name}'")
     assert expected in reply.json()["detail"]
-    fault = reply.json()["errors"][0]  # Fault 13
-    assert (fault["input"], expected.split(": ")[-1] in fault["detail"]) == (name, True)
+    assert {fault["input"] for fault in reply.json()["errors"]} == {name}  # Fault 13
 
 
 @requirement("/req/core/process-execute-input-validation")

@@ -22,20 +22,20 @@ from pygeoapi_prefect.errors import ConfigurationError
 Schema = Mapping[str, Any] | bool
 
 BBOX: dict[str, Any] = {
-    "type": "object",
+    "type": ["object"],
     "required": ["bbox"],
     "properties": {
         "bbox": {
-            "type": "array",
-            "items": {"type": "number"},
+            "type": ["array"],
+            "items": {"type": ["number"]},
             "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
             "x-expected": "4 or 6 numbers",
         },
-        "crs": {"type": "string"},
+        "crs": {"type": ["string"]},
     },
     "x-expected": 'a bounding box {"bbox": [4 or 6 numbers]}',
 }
-"""Schema of a bounding box value (``bbox.yaml``)."""
+"""Schema of a bounding box value (``bbox.yaml``), as the compiled validator wants it."""
 
 BASE64 = "x-base64"
 REFERENCE = "#/definitions/"

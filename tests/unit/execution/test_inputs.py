@@ -99,6 +99,8 @@ def test_legal_values_pass_unchanged(schema: dict[str, Any], value: Any) -> None
             "at /bbox: expected 4 or 6 numbers, not an array of 3",
         ),
         ({"allOf": [{"format": "ogc-bbox"}]}, [1, 2, 3, 4], "bounding box"),
+        ({"format": "ogc-bbox"}, {"bbox": [1, 2, 3, "4"]}, "at /bbox/3: expected a number, not"),
+        ({"format": "ogc-bbox"}, {"bbox": [1] * 4, "crs": 5}, "at /crs: expected a string, not 5"),
         (
             {"oneOf": [{"type": "string"}, {"type": "object"}]},
             3,

@@ -101,7 +101,7 @@ def report(file: Path, soak: Path | None) -> None:
 
 
 def results_file(kind: str) -> Path:
-    """Where results go: named for the day, the machine's size and what was run."""
+    """File for the results, named for the day, the machine's size and what was run."""
     machine = os.uname()
     size = f"{machine.sysname}-{machine.machine}-{os.cpu_count()}cpu".lower()
     return RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{size}-{kind}.json"

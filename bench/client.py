@@ -108,7 +108,7 @@ class Client:
         return self._http.delete(f"/jobs/{job}").status_code
 
     def answers(self, path: str) -> bool:
-        """Whether a GET is answered with 200 now."""
+        """Return true if a GET is answered with 200 now."""
         try:
             return self._http.get(path, params={"f": "json"}).status_code == httpx.codes.OK
         except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""What is done with a running system, and what is noted."""
+"""Workloads for a running system, and the numbers that they yield."""
 
 import threading
 import time

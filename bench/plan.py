@@ -1,4 +1,4 @@
-"""How much is measured: the profiles."""
+"""Profiles: the amount of work that is measured."""
 
 from dataclasses import dataclass
 

@@ -108,7 +108,7 @@ def one(system: System, state: Path, profile: Profile) -> dict[str, Values]:
 
 
 def about(profile: Profile) -> dict[str, Any]:
-    """What a reader needs to judge the numbers."""
+    """Facts that a reader needs to judge the numbers."""
     return {
         "profile": profile.name,
         "repeats_planned": profile.repeats,
@@ -140,5 +140,5 @@ def processor() -> str:
 
 
 def quiet_enough(load: float, cpus: int | None) -> bool:
-    """Whether the load at the start leaves the numbers worth keeping."""
+    """Return true if the load at the start was low enough to keep the numbers."""
     return load < 0.5 * (cpus or 1)

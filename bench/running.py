@@ -104,7 +104,7 @@ class Running:
         return time.perf_counter() - began
 
     def answers(self, url: str) -> bool:
-        """Whether a GET is answered with 200 now."""
+        """Return true if a GET is answered with 200 now."""
         try:
             return self._http.get(require_loopback(url)).status_code == httpx.codes.OK
         except httpx.TransportError:

@@ -70,7 +70,7 @@ def growth(samples: Sequence[Mapping[str, float]], first: int = FIRST_MINUTE) ->
 
 
 def verdict(samples: Sequence[Mapping[str, float]], failed: int) -> str:
-    """What grew too much or failed, else "ok"; "too short" without enough samples."""
+    """Name what grew too much or failed, else "ok"; "too short" without enough samples."""
     factors = growth(samples)
     if not factors:
         return "too short"

@@ -20,7 +20,7 @@ TUNED_COMMAND = "python -m prefect.engine"
 
 @dataclass(frozen=True)
 class System:
-    """What is measured, and how.
+    """A system to measure, and the processes that it runs.
 
     Attributes:
         name: Key in the results.

@@ -1,1 +1,1 @@
-"""What the Compose stack needs before its services start: buckets, blocks, deployments."""
+"""Prepares the Compose stack before its services start: buckets, blocks, deployments."""

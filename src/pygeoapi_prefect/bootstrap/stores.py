@@ -63,7 +63,7 @@ class Endpoint:
 
     @property
     def secure(self) -> bool:
-        """Whether connections are encrypted."""
+        """True if connections are encrypted."""
         return urlsplit(self.url).scheme == "https"
 
     def client(self) -> Minio:

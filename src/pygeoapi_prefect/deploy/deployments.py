@@ -24,7 +24,7 @@ COMMAND = "python -m prefect.engine"
 
 @dataclass(frozen=True)
 class Deployed:
-    """What ``deploy`` did.
+    """Result of ``deploy``.
 
     Attributes:
         name: ``<flow>/<deployment>``.
@@ -59,7 +59,7 @@ class DeploymentRow:
 
 @dataclass(frozen=True)
 class _Code:
-    """Where a worker finds the flow."""
+    """Location of a flow's code, for a worker."""
 
     entrypoint: str
     version: str
@@ -116,7 +116,7 @@ def deploy(process: Process) -> Deployed:
 
 
 def _parameters(process: Process) -> dict[str, str]:
-    """What the generic flow of an unmodified process has to know; its own flow knows it already."""
+    """Default parameters: the generic flow of an unmodified process needs its processor."""
     return {"processor": json.dumps(process.settings.processor_def)} if process.is_vanilla else {}
 
 

@@ -191,7 +191,7 @@ def refuse_used_ports(layout: Layout) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether nothing listens on 127.0.0.1:``port``, nor on that port of all addresses."""
+    """Return true if nothing listens on ``port`` of 127.0.0.1 or of all addresses."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             return False

@@ -1,4 +1,4 @@
-"""What can go wrong with the embedded stack; the text is for the person at the terminal."""
+"""Errors of the embedded stack; their text is for the person at the terminal."""
 
 
 class EmbeddedError(Exception):

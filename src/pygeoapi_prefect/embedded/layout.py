@@ -1,4 +1,4 @@
-"""Where one embedded stack keeps its data, and at which addresses it answers."""
+"""Folders and addresses of one embedded stack."""
 
 import hashlib
 import tempfile

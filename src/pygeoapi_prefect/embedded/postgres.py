@@ -74,7 +74,7 @@ def command(layout: Layout) -> list[str]:
 
 
 def accepts_connections(layout: Layout) -> bool:
-    """Whether the server answers ``pg_isready``: up, and done with any crash recovery."""
+    """Return true if ``pg_isready`` succeeds: the server is up and crash recovery is over."""
     if not (layout.socket_dir / SOCKET_NAME).exists():
         return False
     ask = [str(binary("pg_isready")), "-q", "-h", str(layout.socket_dir), "-U", SUPERUSER]
@@ -87,7 +87,7 @@ def connection_url(layout: Layout) -> str:
 
 
 def _as_user() -> list[str]:
-    """What precedes a PostgreSQL program: nothing, except for root, as which it refuses to run."""
+    """Command prefix for a PostgreSQL program: none, except as root, which it rejects."""
     if os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")

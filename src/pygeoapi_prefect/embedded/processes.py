@@ -71,7 +71,7 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
 
     def ended(self) -> bool:
-        """Whether the process is gone."""
+        """Return true if the process is gone."""
         return self.process.poll() is not None
 
 
@@ -137,7 +137,7 @@ def _carries(process: psutil.Process, mark: str) -> bool:
 
 
 def session(leader: int, mark: str) -> list[psutil.Process]:
-    """What runs of the session of a process that has ended, and carries ``mark``."""
+    """Processes that carry ``mark`` and are left of the session of an ended process."""
     return [process for process in marked(mark) if _session_of(process.pid) == leader]
 
 
@@ -149,7 +149,7 @@ def _session_of(pid: int) -> int | None:
 
 
 def family(identities: Iterable[Identity]) -> list[psutil.Process]:
-    """What still runs of these processes and of all that they have started."""
+    """Running processes among these and all that they have started."""
     found = []
     for identity in identities:
         process = identity.find()

@@ -14,7 +14,7 @@ from pygeoapi_prefect.embedded.processes import Identity
 
 @dataclass
 class Record:
-    """What ``stop`` and a second ``start`` need to know; kept in ``<state>/stack.json``.
+    """Record of a running stack for ``stop`` and a second ``start``: ``<state>/stack.json``.
 
     Attributes:
         supervisor: The process that watches the others.
@@ -87,7 +87,7 @@ def locked(state: Path) -> Iterator[None]:
 
 
 def already_running(state: Path) -> str:
-    """What a second ``start`` on the same folder is told."""
+    """Message for a second ``start`` on the same folder."""
     record = Record.read(state)
     where = f": pygeoapi {record.url}, Prefect UI {record.prefect_url}" if record else ""
     return f"The stack in {state} is already running{where}. Stop it with scripts/stop."

@@ -1,4 +1,4 @@
-"""When a process that has ended is started again, and when it is given up."""
+"""Schedule for restarting a process that has ended, and the limit for giving up."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -21,7 +21,7 @@ class Restarts:
 
     @property
     def waiting(self) -> Mapping[str, float]:
-        """When each process that is down is to be started again."""
+        """Time of the next start of each process that is down."""
         return MappingProxyType(self._due)
 
     def ended(self, name: str, now: float) -> float | None:

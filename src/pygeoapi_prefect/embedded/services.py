@@ -21,7 +21,7 @@ LOCAL_BLOCK = "local-file-system"
 
 @dataclass(frozen=True)
 class Program:
-    """What one process of the stack runs.
+    """Command and environment of one process of the stack.
 
     Attributes:
         name: What it is called in messages and in its log's name.
@@ -58,7 +58,7 @@ def python_programs(layout: Layout) -> list[Program]:
 
 
 def environment(layout: Layout) -> dict[str, str]:
-    """What every process gets: the caller's environment without any other Prefect's settings."""
+    """Common environment: the caller's, without settings of another Prefect."""
     ours = ("PREFECT_", "PYGEOAPI_")
     return {key: value for key, value in os.environ.items() if not key.startswith(ours)} | {
         MARK: str(layout.state),

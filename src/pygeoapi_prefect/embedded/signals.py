@@ -1,4 +1,4 @@
-"""What the supervisor does when it is asked to stop."""
+"""Signal handling of the supervisor."""
 
 import signal
 from types import FrameType

@@ -192,7 +192,7 @@ class Stack:
             return False
 
     def _worker_polls(self) -> bool:
-        """Whether the worker has reported to the server since this start."""
+        """Return true if the worker has reported to the server since this start."""
         url = f"{self.layout.prefect_api_url}/work_pools/{POOL}/workers/filter"
         reply = self._http.post(url, json={})
         return reply.is_success and any(

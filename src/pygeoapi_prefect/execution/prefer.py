@@ -15,7 +15,7 @@ MAX_LENGTH = (
 
 @dataclass(frozen=True)
 class Preferences:
-    """What a client prefers; ``wait`` in seconds."""
+    """Preferences of a client; ``wait`` in seconds."""
 
     respond_async: bool = False
     wait: float | None = None
@@ -23,7 +23,7 @@ class Preferences:
 
 @dataclass(frozen=True)
 class Mode:
-    """How a request is executed.
+    """Execution mode of a request.
 
     Attributes:
         run_async: Answer 201 with the job instead of waiting for the results.

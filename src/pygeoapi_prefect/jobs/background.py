@@ -1,4 +1,4 @@
-"""What has to be done with Prefect later, when Prefect could not be reached."""
+"""Actions that are retried once Prefect is reachable again."""
 
 import heapq
 import logging

@@ -33,7 +33,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs are wanted; the default is all.
+    """Filter of the job list; the default matches all.
 
     Attributes:
         process_ids: Identifiers of processes, any of them; none means all.
@@ -53,7 +53,7 @@ class JobFilter:
 
     @property
     def has_duration(self) -> bool:
-        """Whether jobs have to be looked at one by one: Prefect cannot filter by duration."""
+        """True if jobs must be read one by one: Prefect cannot filter by duration."""
         return self.min_duration is not None or self.max_duration is not None
 
     def as_prefect(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class JobFilter:
         return chosen
 
     def accepts_duration(self, run: Run, now: datetime) -> bool:
-        """Whether a run lasts, or has lasted, as long as is wanted.
+        """Return true if the duration of a run so far, or in all, matches.
 
         Args:
             run: The run; one that has not begun has no duration and is not accepted.

@@ -1,4 +1,4 @@
-"""Who is to be told of a job: kept as labels of its flow run.
+"""Callback URLs of a job, stored as labels of its flow run.
 
 Labels come with every run that is read, and Prefect expands no template in them.
 """
@@ -25,7 +25,7 @@ def labels(subscriber: Mapping[str, str]) -> dict[str, str]:
 
 
 def url(run: Run, status: str) -> str | None:
-    """Where to tell that a job has a status; None if nobody wants to know."""
+    """Callback URL for a status of a job; None if there is no subscriber for it."""
     member = MEMBERS.get(status)
     told = run.labels.get(LABEL_PREFIX + member) if member else None
     return told if isinstance(told, str) else None

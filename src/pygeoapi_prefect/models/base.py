@@ -1,4 +1,4 @@
-"""What all models share, and links."""
+"""Base class of all models, and links."""
 
 from typing import Annotated, Any
 

@@ -42,7 +42,7 @@ class AdditionalProcessIOParameters(ProcessMetadata):
 
 
 class _Described(Model):
-    """What processes, inputs and outputs have in common (``descriptionType.yaml``)."""
+    """Common members of processes, inputs and outputs (``descriptionType.yaml``)."""
 
     title: dict[str, str] | str | None = None
     description: dict[str, str] | str | None = None
@@ -74,7 +74,7 @@ class ProcessInput(ProcessOutput):
 
 
 class ProcessSummary(_Described):
-    """What the list of processes says of one (``processSummary.yaml``).
+    """Entry of the list of processes (``processSummary.yaml``).
 
     ``title`` and ``description`` may be given per language, as pygeoapi does: ``{"en": "..."}``.
     """

@@ -18,21 +18,21 @@ class JobStatus(StrEnum):
 
 
 class ProcessExecutionMode(StrEnum):
-    """How a job is executed."""
+    """Execution mode of a job."""
 
     sync_execute = "sync-execute"
     async_execute = "async-execute"
 
 
 class RequestedProcessExecutionMode(StrEnum):
-    """How a client prefers a job to be executed (``Prefer`` header, RFC 7240)."""
+    """Execution mode that a client prefers (``Prefer`` header, RFC 7240)."""
 
     wait = "wait"
     respond_async = "respond-async"
 
 
 class ProcessOutputTransmissionMode(StrEnum):
-    """How an output is delivered (``transmissionMode.yaml``)."""
+    """Delivery of an output (``transmissionMode.yaml``)."""
 
     VALUE = "value"
     REFERENCE = "reference"
@@ -46,7 +46,7 @@ class ProcessResponseType(StrEnum):
 
 
 class ProcessJobControlOption(StrEnum):
-    """What can be done with jobs of a process (``jobControlOptions.yaml``)."""
+    """Operations on jobs of a process (``jobControlOptions.yaml``)."""
 
     SYNC_EXECUTE = "sync-execute"
     ASYNC_EXECUTE = "async-execute"

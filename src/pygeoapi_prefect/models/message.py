@@ -13,7 +13,7 @@ MAX_MESSAGE = 1000
 MAX_NAME = 80
 """Longest name in a message."""
 MAX_NAMES = 5
-"""How many of several names a message has."""
+"""Largest number of names in a message."""
 
 # Control characters but tab and line feed, and surrogates: alone ones, in text of Python's.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -1,4 +1,4 @@
-"""Which addresses are public: those that IANA has given to nobody's inside and to no purpose.
+"""Public addresses: those that IANA has reserved for no private network or purpose.
 
 ``special_purpose.csv`` has IANA's registries of special-purpose addresses (RFC 6890; as of October
 2025, https://www.iana.org/assignments/iana-ipv4-special-registry and
@@ -33,7 +33,7 @@ def special() -> tuple[Network, ...]:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is an ordinary one of the internet."""
+    """Return true if an address is an ordinary one of the internet."""
     if isinstance(address, IPv6Address):
         if address in NAT64:
             return is_public(IPv4Address(int(address) & 0xFFFFFFFF))

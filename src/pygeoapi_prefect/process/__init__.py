@@ -1,1 +1,1 @@
-"""What a process is made of: the processor class, and helpers for its flow."""
+"""Interface for authors of processes: the processor class, and helpers for its flow."""

@@ -1,4 +1,4 @@
-"""What every answer has, whoever made it: the views here, pygeoapi's own or Flask.
+"""Headers of every answer, from the views here, from pygeoapi's own and from Flask.
 
 pygeoapi answers errors of its own routes as ``exception.yaml`` of OGC API - Features, and sends its
 pages without any policy for browsers.

@@ -1,4 +1,4 @@
-"""What stands between the application and its clients: proxies and browsers of other origins."""
+"""Reverse-proxy headers and CORS."""
 
 from flask import Flask
 from flask_cors import CORS

@@ -48,6 +48,6 @@ def shown_by(
 
 
 def _is_this(link: dict[str, Any]) -> bool:
-    """Whether a link leads to the document itself in a format that our page links to anyway."""
+    """Return true if a link leads to the document itself in a format that our page has."""
     rel = link.get("rel")
     return rel == "self" or (rel == "alternate" and link.get("type") in MEDIA_TYPES.values())

@@ -1,4 +1,4 @@
-"""Which representation a client gets: ``f=`` first, then ``Accept`` (RFC 9110, 12.5.1). Pure."""
+"""Content negotiation: ``f=`` first, then ``Accept`` (RFC 9110, 12.5.1). Pure."""
 
 from typing import Literal
 

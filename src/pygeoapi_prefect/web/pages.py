@@ -58,7 +58,7 @@ class Pages:
         self._policy = _policy(config)
 
     def has_own(self, template: str) -> bool:
-        """Whether the operator has a template of that name (``server.templates.path``)."""
+        """Return true if the operator has a template of that name (``server.templates.path``)."""
         return any((folder / template).is_file() for folder in self._own)
 
     def respond(

@@ -15,7 +15,7 @@ COMMON_PARAMETERS = ("limit", "offset", "f")
 
 @dataclass(frozen=True)
 class Page:
-    """Which part of a list is asked for."""
+    """Requested part of a list."""
 
     limit: int
     offset: int

@@ -23,7 +23,7 @@ from pygeoapi_prefect.web import negotiation, render
 
 LOGGER = logging.getLogger(__name__)
 UNREADABLE = (ParseException, NoMoreData, ClientDisconnected)
-"""What reading a body raises: a wrong chunk, or an end before it was to come."""
+"""Exceptions of reading a body: an invalid chunk, or an early end."""
 
 Reply = Response | Parts
 
@@ -57,7 +57,7 @@ def register(app: Flask, as_page: Callable[[dict[str, Any], dict[str, str]], Res
 
 
 def _for_a_reader() -> bool:
-    """Whether a page fits: only where pages are read, not for an answer to a program's POST."""
+    """Return true if a page is the right answer: not to a POST of a program."""
     wanted = negotiation.or_json(request.args.get("f"), request.headers.get("Accept"))
     return request.method in ("GET", "HEAD") and wanted == "html"
 

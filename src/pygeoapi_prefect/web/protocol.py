@@ -1,4 +1,4 @@
-"""What a request must be as HTTP before anything looks at its meaning (RFC 9110, RFC 9112).
+"""Rules of HTTP that a request must keep before it is interpreted (RFC 9110, RFC 9112).
 
 gunicorn leaves these to the application.
 """

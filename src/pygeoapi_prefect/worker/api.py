@@ -121,14 +121,14 @@ class Api:
         return None
 
     async def crash_repeats(self, run_id: str) -> int:
-        """How often a run was put back into its queue because it had crashed."""
+        """Number of times that a run was put back into its queue after a crash."""
         return sum(
             state["type"] == "SCHEDULED" and str(state.get("message")).startswith(REPEAT_MARK)
             for state in await self._states(run_id)
         )
 
     async def crash_retries(self, run: Json) -> int:
-        """How often a run may be repeated after a crash (job variable ``crash_retries``)."""
+        """Number of repetitions allowed after a crash (job variable ``crash_retries``)."""
         value = (run.get("job_variables") or {}).get(CRASH_RETRIES)
         if value is None and run.get("deployment_id"):
             with suppress(ObjectNotFound):

@@ -21,7 +21,7 @@ class Source(Protocol):
 
 
 def is_immutable(deployment: Mapping[str, Any]) -> bool:
-    """Whether the content of a deployment's folder can never change."""
+    """Return true if the content of a deployment's folder can never change."""
     path, version = deployment.get("path"), deployment.get("version")
     return bool(path and version) and str(path).rsplit("/", 1)[-1] == version
 

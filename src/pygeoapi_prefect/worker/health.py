@@ -1,4 +1,4 @@
-"""Whether a worker on this machine lately heard from Prefect; light enough for a health check.
+"""Health check: succeeds if a worker on this machine lately heard from Prefect.
 
 ``python -m pygeoapi_prefect.worker.health`` prints nothing if all is well, and says why otherwise.
 The worker touches a file after each answer of Prefect's that it could act on.
@@ -22,7 +22,7 @@ def file() -> Path:
 
 
 def problem(path: Path) -> str | None:
-    """What is wrong with the worker that touches ``path``; None if nothing is."""
+    """Describe the fault of the worker that touches ``path``; None if it is healthy."""
     try:
         age = time.time() - path.stat().st_mtime
     except OSError as error:

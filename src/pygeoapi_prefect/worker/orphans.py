@@ -1,4 +1,4 @@
-"""Who ends with whom: a job with its fork server, what it has started with the job (Linux).
+"""Makes sure that no process outlives its job or its fork server (Linux).
 
 What a job leaves in a session of its own is out of reach of its group. Such a process comes to the
 next ancestor that adopts: to the job as long as it runs, then to the fork server, which has no
@@ -27,7 +27,7 @@ def adopt() -> None:
 
 
 def is_adopting() -> bool:
-    """Whether this process is the parent of such descendants."""
+    """Return true if this process adopts such descendants."""
     if sys.platform != "linux":
         return False
     flag = ctypes.c_int()

@@ -1,4 +1,4 @@
-"""How the runs of a deployment are to be started; kept for a moment, as reading it takes 40 ms."""
+"""Launch plans of deployments, cached for a moment: reading one takes 40 ms."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ RESULT_BLOCK = "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"
 
 @dataclass(frozen=True)
 class Plan:
-    """How to start the runs of a deployment.
+    """Launch plan of a deployment's runs.
 
     Attributes:
         deployment: The deployment, as Prefect's API shows it.

@@ -35,7 +35,7 @@ class ForkServers:
 
     @property
     def is_up(self) -> bool:
-        """Whether jobs can be started."""
+        """True if jobs can be started."""
         return self._current is not None and not self._current.ended.is_set()
 
     async def start(self) -> None:

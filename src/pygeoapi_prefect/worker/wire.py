@@ -1,4 +1,4 @@
-"""What the worker and its fork server say to each other, over a socket pair.
+"""Messages between the worker and its fork server, over a socket pair.
 
 A message is a JSON object, preceded by its length in four bytes.
 """

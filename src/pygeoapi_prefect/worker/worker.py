@@ -42,7 +42,7 @@ def default_limit() -> int:
 
 
 class WorkerResult(BaseWorkerResult):
-    """How the process of a run ended."""
+    """End of a run's process."""
 
 
 class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):

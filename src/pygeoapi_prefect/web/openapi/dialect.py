@@ -41,7 +41,7 @@ def schema_object(schema: object) -> dict[str, Any]:
 
 
 def is_bbox(schema: Mapping[str, Any]) -> bool:
-    """Whether the schema is for a bounding box (format ``ogc-bbox``)."""
+    """Return true if the schema is for a bounding box (format ``ogc-bbox``)."""
     formats = [schema.get("format"), *(part.get("format") for part in schema.get("allOf", ()))]
     return any(str(name).rsplit("/", 1)[-1] == "ogc-bbox" for name in formats if name)
 

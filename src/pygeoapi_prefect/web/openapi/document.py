@@ -19,7 +19,7 @@ _BEFORE = {
     "414": {"$ref": "#/components/responses/UriTooLong"},
     "431": {"$ref": "#/components/responses/HeadersTooLarge"},
 }
-"""What the HTTP server answers before any resource is asked."""
+"""Responses of the HTTP server itself, before any resource."""
 _REPLACED = ("/processes", "/jobs")
 
 
@@ -81,7 +81,7 @@ def _limit(settings: Settings) -> dict[str, Any]:
 
 
 def _pygeoapis(base: Mapping[str, Any]) -> dict[str, Any]:
-    """What we keep of pygeoapi's document: all but the Processes paths and unused tags."""
+    """Parts of pygeoapi's document that stay: all but Processes paths and unused tags."""
     kept = copy.deepcopy(dict(base))
     kept["paths"] = {p: item for p, item in base["paths"].items() if not p.startswith(_REPLACED)}
     used = {
@@ -126,12 +126,12 @@ def _without_remote(node: Any, within: str | None) -> Any:
 
 
 def _context(name: str, within: str | None) -> str | None:
-    """Which kind of object the members of ``name`` are."""
+    """Kind of object that the members of ``name`` are."""
     return name if name in ("responses", "parameters", "schema", "schemas") else within
 
 
 def _stand_in(target: str, within: str | None) -> dict[str, Any] | None:
-    """What is written in the place of a remote reference; None removes it.
+    """Replacement of a remote reference; None removes it.
 
     The names are those that pygeoapi 0.24 refers to (OGC API - Features, CQL2, sortby).
     """

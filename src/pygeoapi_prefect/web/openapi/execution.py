@@ -186,4 +186,4 @@ CALLBACKS = {
     "jobInProgress": _callback("inProgressUri", "The job's status has changed", "statusInfo"),
     "jobFailed": _callback("failedUri", "The job has failed or was dismissed", "statusInfo"),
 }
-"""What subscribers are sent (conformance class Callback)."""
+"""Requests to subscribers (conformance class Callback)."""

@@ -177,6 +177,7 @@ class ProcessUnavailable(ProcessError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "The process is not available"
+    retry_after = 60  # it takes a deployment
 
 
 class RequestTooLarge(StackError):

@@ -145,7 +145,8 @@ def _settings(manager_def: dict[str, Any]) -> Settings:
 
 
 def _core_job(info: dict[str, Any]) -> dict[str, Any]:
-    job = {**ABSENT, **info, "identifier": info["jobID"], "process_id": info["processID"]}
+    process = info.get("processID", "")
+    job = {**ABSENT, **info, "identifier": info["jobID"], "process_id": process}
     job["started"] = info.get("started") or info["created"]
     job["mimetype"] = "application/json"  # only links have it
     return job

@@ -5,7 +5,7 @@ Replies are read as plain JSON: Prefect's own models cost about a millisecond fo
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self, cast
 
 from prefect.exceptions import ObjectNotFound
@@ -14,6 +14,9 @@ from pygeoapi_prefect.engine import routes
 from pygeoapi_prefect.engine.client import send
 from pygeoapi_prefect.engine.routes import PAGE
 from pygeoapi_prefect.engine.states import FINAL, StateType
+
+NEVER = datetime.fromtimestamp(0, UTC)
+"""Time of a run that Prefect has none of."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class Run:
         """Read one element of Prefect's replies."""
         state = run.get("state") or {}
         # Prefect filters and sorts by this one; it is the time of the run's first state.
-        created = _time(run.get("expected_start_time")) or datetime.fromisoformat(run["created"])
+        times = (run.get(name) for name in ("expected_start_time", "created", "updated"))
+        created = next((time for text in times if (time := _time(text))), NEVER)
         return cls(
             id=run["id"],
             name=run["name"],

@@ -148,6 +148,8 @@ class Callbacks:
                 raise
             except StackError as error:  # of this job alone; no attempt is used up
                 LOGGER.warning("job %s: its callback has to wait: %s", status.job_id(run), error)
+            except Exception:  # one job of a strange kind is no reason not to tell of the others
+                LOGGER.exception("job %s: its callback has to wait", status.job_id(run))
         return max(soonest, SHORTEST_PAUSE)
 
     def _see_to(self, run: runs.Run, now: datetime) -> float:

@@ -196,9 +196,10 @@ def end_abandoned() -> int:
 
 
 def _is_gone(owner_id: str) -> bool:
-    host, pid, started = owner_id.rsplit("/", 2)
-    if host != socket.gethostname():
-        return False  # another host's to tell
+    host, _, rest = owner_id.partition("/")
+    pid, _, started = rest.partition("/")
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False  # another host's to tell, or not our tag
     try:
         return _start_of(int(pid)) != started
     except psutil.NoSuchProcess:

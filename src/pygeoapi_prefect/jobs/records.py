@@ -42,7 +42,7 @@ def read(run: Run) -> JobStatusInfoInternal:
         document = json.loads(store.read(key))
     except OutputNotFound:
         raise RecordMissing("the record of the job is gone from the result store") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise JobFailedError(f"the record of the job is not JSON; {CONTRACT}") from error
     record = document.get("data") if _is_instance(document) else None
     if not isinstance(record, dict):
@@ -65,15 +65,18 @@ def location(run: Run) -> tuple[storage.Store, str]:
     Raises:
         JobFailedError: The run persisted nothing, or with another serializer than JSON.
     """
-    metadata = run.state_data
-    if not isinstance(metadata, Mapping) or not metadata.get("storage_key"):
+    metadata = run.state_data if isinstance(run.state_data, Mapping) else {}
+    key, serializer = metadata.get("storage_key"), metadata.get("serializer")
+    if not isinstance(key, str) or not key:
         raise JobFailedError(f"the flow persisted no result; {CONTRACT}")
-    serializer = (metadata.get("serializer") or {}).get("type")
-    if serializer != "json":
-        raise JobFailedError(f"the record of the job is serialized as {serializer}, not as JSON")
-    if not metadata.get("storage_block_id"):
-        raise JobFailedError("the record of the job is not in a storage block")
-    return _store(run, UUID(metadata["storage_block_id"])), metadata["storage_key"]
+    kind = serializer.get("type") if isinstance(serializer, Mapping) else None
+    if kind != "json":
+        raise JobFailedError(f"the record of the job is serialized as {kind}, not as JSON")
+    try:
+        block = UUID(metadata.get("storage_block_id"))
+    except (TypeError, ValueError, AttributeError):
+        raise JobFailedError("the record of the job is not in a storage block") from None
+    return _store(run, block), key
 
 
 def _store(run: Run, block_id: UUID) -> storage.Store:

@@ -1,6 +1,5 @@
 """The use cases of OGC API - Processes on Prefect: execute, get, list, results, dismiss."""
 
-import json
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
@@ -344,15 +343,23 @@ class Jobs:
         return self._local.store(run.parameters.get("result_storage_block"))
 
     def _remove(self, run: runs.Run) -> None:
-        """Outputs first: a job whose outputs cannot be removed stays, so that one can try again."""
-        own = self._store(run)
-        own.delete_folder(status.job_id(run))
+        """Outputs first: a job whose outputs cannot be removed stays, so that one can try again.
+
+        Where their block was deleted nobody can: such a job would stay for ever.
+        """
+        own = None
+        try:
+            own = self._store(run)
+            own.delete_folder(status.job_id(run))
+        except errors.BlockNotFound as error:
+            LOGGER.warning("job %s: its outputs are not removed: %s", status.job_id(run), error)
         if isinstance(run.state_data, Mapping) and run.state_data.get("storage_block_id"):
             try:
                 store, key = records.location(run)
                 store.delete(key)
-                if store.basepath != own.basepath:  # a flow may have a block of its own
+                # A flow may have a block of its own.
+                if own is not None and store.basepath != own.basepath:
                     store.delete_folder(status.job_id(run))
-            except (JobFailedError, json.JSONDecodeError) as error:
+            except (JobFailedError, errors.BlockNotFound, ValueError) as error:
                 LOGGER.warning("job %s: its record was not removed: %s", status.job_id(run), error)
         runs.delete(run.id)

@@ -1,5 +1,6 @@
 """A flow run as OGC statusInfo, and as the failure that a client is told of."""
 
+import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -58,7 +59,7 @@ def process_id(run: Run) -> str:
 
 def status(run: Run) -> str:
     """The job's OGC status."""
-    return STATUS[run.state_type] if run.state_type else "accepted"
+    return STATUS.get(run.state_type, "accepted") if run.state_type else "accepted"
 
 
 def status_info(run: Run) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def status_info(run: Run) -> dict[str, Any]:
     updated = max(run.updated, run.created)  # Prefect may take them in the other order
     info: dict[str, Any] = {
         "jobID": job_id(run),
-        "processID": process_id(run),
+        **({"processID": process} if (process := process_id(run)) else {}),
         "type": "process",
         "status": state,
         "message": _message(run, state),
@@ -147,7 +148,9 @@ def _progress(run: Run, state: str) -> int | None:
     value = run.labels.get(PROGRESS_LABEL)
     if state == "accepted":
         return 0
-    return max(0, min(100, int(value))) if isinstance(value, int | float) else None
+    if not isinstance(value, int | float) or math.isnan(value):
+        return None
+    return int(max(0, min(100, value)))
 
 
 def _descendants(cls: type[Any]) -> Iterator[type[Any]]:
@@ -163,7 +166,9 @@ def _processor_errors(cls: type[Any]) -> Iterator[type[Any]]:
 
 
 def _from_processor_error(cls: type[Any], detail: str) -> errors.JobFailedError:
-    status = int(getattr(cls, "http_status_code", 500))
+    status = getattr(cls, "http_status_code", 500)
+    if not isinstance(status, int) or not 400 <= status <= 599:
+        status = 500
     code = str(getattr(cls, "ogc_exception_code", "NoApplicableCode"))
     slug = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", code).lower()
     return errors.JobFailedError(detail, status=status, type=errors.OGC_EXCEPTIONS + slug)

@@ -287,11 +287,30 @@ def parameters(
 
 
 def original_request(run: runs.Run) -> dict[str, Any]:
-    """The execute request of a job, from its run's parameters or from the block."""
+    """The execute request of a job, from its run's parameters or from the block.
+
+    What is no execute request, because another program or version has made the run, counts as
+    nothing; of one that is, members that decide on the reply are left out if they make no sense.
+
+    Raises:
+        StackError: The block cannot be read now, or the request is gone from it.
+    """
     text = run.parameters.get("execution_request")
     if not isinstance(text, str):
         return {}
-    if text.startswith(reference.PREFIX):
-        text = storage.read_reference(text)
-    loaded = json.loads(text)
-    return loaded if isinstance(loaded, dict) else {}
+    try:
+        if text.startswith(reference.PREFIX):
+            text = storage.read_reference(text)
+        loaded = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        LOGGER.warning("job %s: its request cannot be read: %s", status.job_id(run), error)
+        return {}
+    return _sensible(loaded) if isinstance(loaded, dict) else {}
+
+
+def _sensible(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        execute_request.check(deciding := {key: request[key] for key in REPLY if key in request})
+    except InvalidJobParameterError:
+        deciding = {}
+    return {key: value for key, value in request.items() if key not in REPLY} | deciding

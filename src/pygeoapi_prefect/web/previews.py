@@ -60,5 +60,5 @@ def _text(output: Output, essence: str) -> str:
         if is_json:
             return json.dumps(json.loads(content), ensure_ascii=False, indent=2)
         return content.decode("utf-8")
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""

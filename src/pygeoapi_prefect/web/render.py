@@ -53,7 +53,9 @@ def as_json(document: dict[str, Any], status: int = 200) -> Response:
 
 def as_html(page: str, policy: str, status: int = 200) -> Response:
     """A page, with the policy that its scripts and pictures need."""
-    response = Response(page, status, content_type="text/html; charset=utf-8")
+    # What a client sent may hold surrogates without their other half, which have no bytes.
+    content = page.encode("utf-8", "replace")
+    response = Response(content, status, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = policy
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"

@@ -379,6 +379,56 @@ def test_a_deleted_run_is_ended(worker: Worker, pool: Pool) -> None:
     wait_for(lambda: not is_alive(pid), 15, "the slow poll notices")
 
 
+# -- Hooks ---------------------------------------------------------------------------------------
+
+
+def hooks_of(pool: Pool, run: dict[str, Any]) -> list[str]:
+    """The states that hooks of a run were run for."""
+    return [row["state"] for row in pool.notes_of(f"{run['parameters']['job_id']}-hooks")]
+
+
+@pytest.mark.parametrize("action", ["block", "sleep", "stubborn"])
+def test_fault_11_hooks_run_when_a_job_is_cancelled(
+    worker: Worker, pool: Pool, action: str
+) -> None:
+    """Also where the flow is in a blocking call; each once; one that fails keeps none from it."""
+    run_id = pool.submit(action, "worker-probe-hooks")
+    pool.wait_for_note(run_id)
+    pool.cancel(run_id)
+    run = pool.wait(run_id)
+    assert run["state_type"] == "CANCELLED"
+    assert hooks_of(pool, run) == ["Cancelling", "Cancelling"]
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "variables"),
+    [
+        ("kill", "Crashed", {}),
+        ("segv", "Crashed", {}),
+        ("greedy", "Failed", {"memory_limit_mb": 150}),
+        ("block", "TimedOut", {"timeout_seconds": 1}),
+        ("sleep", "TimedOut", {"timeout_seconds": 1}),
+    ],
+)
+def test_fault_11_hooks_run_when_the_process_was_ended(
+    worker: Worker, pool: Pool, action: str, state: str, variables: dict[str, Any]
+) -> None:
+    run = pool.wait(pool.submit(action, "worker-probe-hooks", job_variables=variables))
+    assert run["state_name"] == state
+    wait_for(lambda: hooks_of(pool, run), 15, "its hooks have run")
+    ended = f"{run['name']}: "
+    wait_for(lambda: worker.text().count(ended) >= 2, 15, "the worker is done with it")
+    assert hooks_of(pool, run) == [state]
+
+
+def test_fault_11_hooks_do_not_run_for_a_job_that_is_repeated(worker: Worker, pool: Pool) -> None:
+    run = pool.wait(
+        pool.submit("kill_at_first", "worker-probe-hooks", job_variables={"crash_retries": 1})
+    )
+    assert run["state_type"] == "COMPLETED"
+    assert hooks_of(pool, run) == []
+
+
 # -- The worker's own end ------------------------------------------------------------------------
 
 

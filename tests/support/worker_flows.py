@@ -13,6 +13,7 @@ from typing import Any
 
 from prefect import flow, get_run_logger, task, unmapped
 from prefect.cache_policies import INPUTS, NO_CACHE
+from prefect.logging.loggers import flow_run_logger
 from prefect.task_runners import ProcessPoolTaskRunner
 from pygeoapi.models.processes import JobStatusInfoInternal
 
@@ -291,6 +292,35 @@ def probe_processes(job_id: str, action: str, folder: str) -> object:
     ]
     note(folder, f"{job_id}-sums", sums=sums)
     return JobStatusInfoInternal(jobID=job_id, processID="probe", status="successful")
+
+
+def hooked(flow: Any, run: Any, state: Any) -> None:
+    """Write down that a hook ran, and for which state."""
+    flow_run_logger(run).info("A line of a hook")
+    parameters = run.parameters
+    note(parameters["folder"], f"{parameters['job_id']}-hooks", state=state.name)
+
+
+async def hooked_async(flow: Any, run: Any, state: Any) -> None:
+    hooked(flow, run, state)
+    raise OSError("a hook that fails")
+
+
+def block(folder: str, job_id: str) -> None:
+    note(folder, job_id)
+    os.system("sleep 600")
+
+
+ONE: Any = [hooked]
+TWO: Any = [hooked_async, hooked]
+
+
+@flow(name="worker-probe-hooks", on_cancellation=TWO, on_crashed=ONE, on_failure=ONE)
+def probe_hooks(job_id: str, action: str, folder: str) -> object:
+    """A job with hooks."""
+    if action.startswith("block"):
+        block(folder, job_id)
+    return work(job_id, action, folder)
 
 
 @flow(name="worker-probe-async")

@@ -22,6 +22,7 @@ ENTRYPOINTS = {
     "worker-probe": "probe",
     "worker-probe-again": "probe_again",
     "worker-probe-async": "probe_async",
+    "worker-probe-hooks": "probe_hooks",
     "worker-probe-tasks": "probe_tasks",
     "worker-probe-processes": "probe_processes",
 }

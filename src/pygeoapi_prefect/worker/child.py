@@ -15,7 +15,7 @@ import sysconfig
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -25,6 +25,7 @@ from uuid import UUID
 from prefect import Flow, flow_engine
 from prefect._internal import control_listener
 from prefect._internal.attempt_control import Intent
+from prefect._internal.engine import get_hook_name
 from prefect.blocks.core import Block
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import BlockDocument, FlowRun, State
@@ -109,7 +110,7 @@ def main(job: Job, settings: Settings) -> NoReturn:
         with SettingsContext(profile=get_settings_context().profile, settings=settings):
             try:
                 prepare(job)
-                concluded = run(job)
+                concluded = run_hooks(job, job.hooks) if job.hooks else run(job)
                 Path(job.scratch, wire.CONCLUDED).write_text(concluded)
                 Path(job.scratch, wire.IMPORTED).write_text("\n".join(imported(before)))
                 status = 0
@@ -205,6 +206,45 @@ def run(job: Job) -> str:
         return drive(adapted(flow, job), detached, logger)
 
 
+def run_hooks(job: Job, end: wire.Hooks) -> str:
+    """Run the hooks of a flow whose own process is gone, one after the other; name of the state.
+
+    Raises:
+        Exception: Whatever the flow's code or its block raises while it is loaded.
+    """
+    flow_run = FlowRun.model_validate(job.run)
+    logger = flow_run_logger(flow_run)
+    lean.trim()
+    with SyncClientContext.get_or_create() as context, lean.LogSink(context.client):
+        flow, state = load(job, flow_run), flow_run.state
+        assert state is not None
+        for hook in hooks_of(flow)[end]:
+            name = get_hook_name(hook)
+            logger.info("Running hook %r in response to entering state %r", name, state.name)
+            try:
+                result = hook(flow, flow_run, state)
+                if inspect.isawaitable(result):
+                    asyncio.run(_awaited(result))
+            except Exception:
+                logger.exception("An error was encountered while running hook %r", name)
+            else:
+                logger.info("Hook %r finished running successfully", name)
+        return str(state.name)
+
+
+async def _awaited(result: Awaitable[object]) -> object:
+    return await result
+
+
+def hooks_of(flow: Flow[..., Any]) -> dict[wire.Hooks, list[Callable[..., Any]]]:
+    """The hooks of a flow for the ends that its own process may not live to see."""
+    return {
+        "cancelled": flow.on_cancellation_hooks,
+        "crashed": flow.on_crashed_hooks,
+        "failed": flow.on_failure_hooks,
+    }
+
+
 def drive(flow: Flow[..., Any], flow_run: FlowRun, logger: Any) -> str:
     """Let Prefect's engine run the flow; name of the state that the run is in then."""
     try:
@@ -256,6 +296,10 @@ def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:
     limits = [seconds for seconds in (flow.timeout_seconds, job.timeout_seconds) if seconds]
     own = copy.copy(flow)
     own.timeout_seconds = min(limits, default=None)
+    known = [end for end, hooks in hooks_of(flow).items() if hooks]
+    Path(job.scratch, wire.HOOKS).write_text("\n".join(known))
+    # The worker runs these in a process of their own: this one may be blocked, or have no time.
+    own.on_cancellation_hooks, own.on_crashed_hooks = [], []
     if job.result_block is not None:
         # With both set, Prefect does not ask its server for a default.
         if own.persist_result is None:

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ CANCEL_GRACE_SECONDS = 0.5
 HARD_TIMEOUT_MARGIN_SECONDS = 3.0  # the engine ends a run at its limit; this is for one that hangs
 RETRY_SECONDS = 2.0
 HAND_BACK_SECONDS = 5.0
+HOOK_SECONDS = 30.0
 
 
 @dataclass
@@ -225,7 +226,13 @@ class Dispatcher:
             ended = await self._watch(active, child, limits.timeout_seconds)
             concluded = self._concluded(active, scratch)
             reason = ending.describe(ended, limits.memory_limit_mb)
+            if active.reason == "cancel":  # as Prefect's worker: before it is said to be cancelled
+                await self._run_hooks(active, plan, scratch, "cancelled")
             state = concluded or await self._settle(active, ended, reason, limits)
+            if state == "Crashed":
+                await self._run_hooks(active, plan, scratch, "crashed")
+            elif not concluded and state in ("Failed", "TimedOut"):
+                await self._run_hooks(active, plan, scratch, "failed")
             if active.reason is None and (not concluded or state == "Crashed"):
                 level, why = logging.WARNING, "" if concluded else f": {reason}"
         except Exception as error:
@@ -237,6 +244,31 @@ class Dispatcher:
         used = f"; {ended.cpu:.2f} s of processor, {ended.memory_mb} MiB" if ended else ""
         took = time.monotonic() - claimed
         LOGGER.log(level, "%s: %s after %.2f s%s%s", name, state, took, used, why)
+
+    async def _run_hooks(self, active: Active, plan: Plan, scratch: Path, end: wire.Hooks) -> None:
+        """Let the flow's hooks for an end run in a process of their own, for a bounded time."""
+        noted = scratch / wire.HOOKS
+        if not noted.exists() or end not in noted.read_text().split():
+            return
+        child = None
+        try:
+            async with asyncio.timeout(HOOK_SECONDS):
+                run = await self._api.run(active.id)
+                while not self._forks.is_up:
+                    await asyncio.sleep(0.1)
+                job = self._job(run, run["state_id"], time.monotonic(), plan, scratch / "after")
+                child = self._forks.run(replace(job, hooks=end))
+                ended = await asyncio.shield(child.exited)
+            if ended.code:
+                LOGGER.warning("%s: %s", active.run["name"], ending.describe(ended))
+        except TimeoutError:
+            LOGGER.warning("%s: its hooks took longer than %g s", active.run["name"], HOOK_SECONDS)
+        except Exception as error:
+            LOGGER.warning("%s: its hooks could not be run: %s", active.run["name"], error)
+        finally:
+            if child is not None and not child.exited.done():
+                child.signal("kill")
+                await child.exited
 
     async def _give_up(self, run_id: str, error: Exception, message: str) -> str:
         """End a run that has no process, or hand it back where that was not its own fault."""

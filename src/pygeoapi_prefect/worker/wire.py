@@ -15,9 +15,13 @@ CONCLUDED = "concluded"
 """File in a run's folder: its process has seen the run's end. It holds the state's name."""
 IMPORTED = "imported"
 """File in a run's folder: names of the modules that the run had to import, one in each line."""
+HOOKS = "hooks"
+"""File in a run's folder: for which ends its flow has hooks, one in each line."""
 UNAVAILABLE = 75
 """Exit status of a run's process to which Prefect did not answer (EX_TEMPFAIL of sysexits.h)."""
 Signal = Literal["cancel", "hand-back", "kill"]
+Hooks = Literal["cancelled", "crashed", "failed"]
+"""Ends that a flow may have hooks for (``on_cancellation``, ``on_crashed``, ``on_failure``)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Job:
         memory_limit_mb: Memory that the run may use, in MiB.
         timeout_seconds: Wall-clock time of the flow, in seconds.
         working_dir: Working directory; a folder of its own by default.
+        hooks: Run the flow's hooks for this end, instead of the flow.
     """
 
     run: dict[str, Any]
@@ -51,6 +56,7 @@ class Job:
     memory_limit_mb: int | None = None
     timeout_seconds: float | None = None
     working_dir: str | None = None
+    hooks: Hooks | None = None
 
     @property
     def id(self) -> str:

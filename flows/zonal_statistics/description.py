@@ -1,4 +1,4 @@
-"""What clients are told of the process."""
+"""Description of the process, for clients."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ def turn_of(crs: CRS) -> float:
 
 
 def within(polygon: BaseGeometry, left: float, right: float, turn: float) -> BaseGeometry:
-    """What of a polygon lies in a range of longitudes, each longitude taken modulo a turn.
+    """Part of a polygon within a range of longitudes, each longitude modulo a turn.
 
     Args:
         polygon: A polygon or multipolygon, longitude first; its edges are straight in longitude

@@ -15,7 +15,7 @@ WHOLLY = 1 - 1e-12
 
 @dataclass(frozen=True)
 class Piece:
-    """What of a polygon lies in a window of a raster.
+    """Part of a polygon within a window of a raster.
 
     Attributes:
         column: First column of the window.

@@ -29,7 +29,7 @@ from zonal_statistics.zones import Zones, read_zones
 
 MIB = 1024 * 1024
 RESERVED_BYTES = 160 * MIB
-"""What a job needs besides the different values of a zone: libraries, a window, GDAL's blocks."""
+"""Memory of a job besides the values of a zone: libraries, a window, GDAL's blocks."""
 
 
 @flow(persist_result=True)

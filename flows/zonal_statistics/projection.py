@@ -96,7 +96,7 @@ class Projection:
         return mended(_projected(name, geometry, self._from_longitudes, self._turn / STEPS))
 
     def _found_at(self, inverse: Transformer, bounds: Bounds) -> BaseGeometry | None:
-        """Where the raster lies, with a margin; None if that cannot be told."""
+        """Extent of the raster, with a margin; None if it is unknown."""
         left, bottom, right, top = inverse.transform_bounds(*bounds)
         if not all(map(math.isfinite, (left, bottom, right, top))):
             return None

@@ -134,7 +134,7 @@ class Runs:
 
 @dataclass(frozen=True)
 class Ranking:
-    """What the order of all different values tells.
+    """Statistics that need the order of all different values.
 
     Attributes:
         variety: The number of different values.

@@ -25,7 +25,7 @@ UNTOUCHED = 1e-8
 """A cell is not covered if no more of it is than this: edges that should meet differ by rounding.
 Of a zone that is smaller than a cell, so much of the zone."""
 KEPT_BYTES = 512 * 1024 * 1024
-"""What may be kept of a zone where no limit is known."""
+"""Memory for the values of a zone if no limit is known."""
 
 Statistics = dict[str, float | int | None]
 

@@ -18,7 +18,7 @@ class PackageError(ConfigurationError):
 
 
 def ignored(root: Path, ignore_file: Path | None = None) -> GitIgnoreSpec:
-    """What is not uploaded of a folder's packages.
+    """Patterns of files in a folder's packages that are not uploaded.
 
     Raises:
         PackageError: There is no such file.

@@ -1,4 +1,4 @@
-"""What a process imports: read from its source, without running it.
+"""Imports of a process, read from its source without running it.
 
 An import by name is found wherever it stands, also in a function, and so are
 ``importlib.import_module`` and ``__import__`` of a literal. Names that are made at run time cannot
@@ -65,7 +65,7 @@ def _walk(node: ast.AST, package: str, *, optional: bool) -> Iterator[Import]:
 
 
 def _is_guard(node: ast.AST) -> bool:
-    """Whether an import in the body of a statement may fail, or is not made when it is run."""
+    """Return true if an import in a statement's body may fail, or is not made at run time."""
     if isinstance(node, ast.Try):
         return any(_catches(handler) for handler in node.handlers)
     return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
@@ -98,7 +98,7 @@ def _catches(handler: ast.ExceptHandler) -> bool:
 
 
 def is_module_of(root: Path, name: str) -> bool:
-    """Whether a folder has a regular package or a module of that name."""
+    """Return true if a folder has a regular package or a module of that name."""
     return (root / name / "__init__.py").is_file() or (root / f"{name}.py").is_file()
 
 

@@ -1,4 +1,4 @@
-"""Which files a worker needs to run a flow, and under what version.
+"""Packages the files that a worker needs to run a flow, and versions them.
 
 A flow in a package: the whole top-level package. In a module of its own: that file. In this
 library: that file, for the library itself is installed wherever a worker is. With it goes what it
@@ -50,7 +50,7 @@ class Package:
 
 @dataclass(frozen=True)
 class _Source:
-    """Where an object is defined."""
+    """Source of an object: its file and module."""
 
     module: str
     file: Path

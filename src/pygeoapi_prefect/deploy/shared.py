@@ -1,4 +1,4 @@
-"""What a process needs beside its own package: packages and modules that several processes share.
+"""Packages and modules beside a process's own that several processes share.
 
 They lie in the folder of the process's package, or in another folder that Python imports from, and
 are installed nowhere: a worker would not find them.

@@ -1,4 +1,4 @@
-"""How the process of a run ended, as data of the run's last state.
+"""End of a run's process, as data of the run's last state.
 
 The worker writes it, the web process reads it. The messages of states are Prefect's, the flow's or
 the operator's, and may name code and paths; what a client is told of a crash is made of this.
@@ -26,7 +26,7 @@ def as_data(kind: Kind, number: int = 0) -> dict[str, Any]:
 
 
 def sentence(state_data: object) -> str | None:
-    """What a client may be told; None if the state does not say how the process ended."""
+    """Explanation for a client; None if the state does not describe the end of the process."""
     told = state_data.get(MEMBER) if isinstance(state_data, Mapping) else None
     if not isinstance(told, Mapping):
         return None

@@ -73,7 +73,7 @@ class Run:
 
     @property
     def is_final(self) -> bool:
-        """Whether the run's state is terminal."""
+        """True if the run's state is terminal."""
         return self.state_type in FINAL
 
 
@@ -190,7 +190,7 @@ def iterate(flow_runs: Mapping[str, Any], offset: int = 0, page: int = PAGE) -> 
 
 
 def count(flow_runs: Mapping[str, Any]) -> int:
-    """How many runs match a filter."""
+    """Count the runs that match a filter."""
     return int(send(routes.count_runs(flow_runs)))
 
 

@@ -16,7 +16,7 @@ from pygeoapi_prefect.models.message import listed
 Path = tuple[str | int, ...]
 CHUNK = 1000  # items that are looked at together: most of a long array fit
 MOST = 20
-"""How many faults of an alternative are looked at, to find the one that was meant."""
+"""Number of faults of an alternative that are read to find the one that was meant."""
 _WHOLE = frozenset({
     "const", "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "maximum", "maxItems",
     "maxLength", "maxProperties", "minimum", "minItems", "minLength", "minProperties", "multipleOf",

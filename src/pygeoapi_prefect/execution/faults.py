@@ -6,9 +6,9 @@ from pygeoapi_prefect.errors import InputError, InvalidJobParameterError, Missin
 from pygeoapi_prefect.models.message import MAX_NAME, MAX_NAMES, clean, listed, named
 
 MAX_TOLD = 20
-"""How many faults a problem has as ``errors``."""
+"""Largest number of ``errors`` in a problem."""
 MAX_COUNTED = 100
-"""How many faults are looked for at most."""
+"""Largest number of faults that are looked for."""
 MAX_DETAIL = 400
 MAX_POINTER = 200
 MAX_SUMMED = 3
@@ -16,7 +16,7 @@ Path = tuple[str | int, ...]
 
 
 class Faults:
-    """What is wrong with the inputs of one request."""
+    """Faults of the inputs of one request."""
 
     def __init__(self) -> None:
         self._errors: list[InputError] = []
@@ -27,12 +27,12 @@ class Faults:
 
     @property
     def are_there(self) -> bool:
-        """Whether anything is wrong."""
+        """True if there is a fault."""
         return self._number > 0
 
     @property
     def are_enough(self) -> bool:
-        """Whether so many faults are known that looking for more would help nobody."""
+        """True if enough faults are known: more would help nobody."""
         return self._number >= MAX_COUNTED
 
     def unknown(self, names: Sequence[str], known: str) -> None:

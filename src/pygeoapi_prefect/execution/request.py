@@ -98,7 +98,7 @@ def _check_size(body: bytes) -> None:
 
 @cache
 def _shallow() -> Draft201909Validator:
-    """Whether JSON data is nested no deeper than it may be, at the speed of a compiled program."""
+    """Return true if JSON data is nested within the limit; decided by compiled code."""
     levels: dict[str, Any] = {"0": {"not": {"type": ["array", "object"]}}}
     for number in range(1, MAX_DEPTH + 1):
         inner = {"$ref": f"#/definitions/{number - 1}"}

@@ -60,7 +60,7 @@ class Rules:
     definitions: Mapping[str, Schema]
 
     def fits(self, value: object, part: Schema | None = None) -> bool:
-        """Whether a value is valid.
+        """Return true if a value is valid.
 
         Args:
             value: JSON data; its numbers are finite.
@@ -132,7 +132,7 @@ class _Translation:
         return made
 
     def _reference(self, target: str) -> Schema:
-        """What is elsewhere is never fetched: what it says stays unchecked."""
+        """Translate a reference; one to another document is never fetched and allows any value."""
         if not target.startswith("#"):
             return {}
         name = self._names.get(target)
@@ -196,13 +196,13 @@ class _Translation:
 
 
 def _is_loose(alternatives: list[Any]) -> bool:
-    """Where an alternative is elsewhere, or for content that nobody looks into, more may fit."""
+    """Validate ``oneOf``; alternatives that cannot be checked here may match too."""
     is_content = any(isinstance(one, Mapping) and "contentMediaType" in one for one in alternatives)
     return is_content or _is_elsewhere(alternatives)
 
 
 def _is_elsewhere(schema: object) -> bool:
-    """Whether a part of a schema is a "$ref" out of it."""
+    """Return true if a part of a schema is a "$ref" to another document."""
     if isinstance(schema, Mapping):
         target = schema.get("$ref")
         if isinstance(target, str) and not target.startswith("#"):
@@ -216,7 +216,7 @@ def _is_bbox_format(name: object) -> bool:
 
 
 def is_base64(value: str) -> bool:
-    """Whether a string is base64 (RFC 4648), perhaps broken into lines."""
+    """Return true if a string is base64 (RFC 4648), perhaps broken into lines."""
     try:
         base64.b64decode("".join(value.split()), validate=True)
     except (binascii.Error, ValueError):

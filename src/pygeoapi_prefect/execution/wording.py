@@ -35,7 +35,7 @@ _FORMATS = {
 
 
 def expected(schema: Schema) -> str:
-    """What a schema (in the dialect of ``schema.Rules``) asks for."""
+    """Describe the values that a schema (in the dialect of ``schema.Rules``) allows."""
     return clean(_expected(schema), MAX_EXPECTED)
 
 

@@ -14,7 +14,7 @@ LARGE = 256 * 1024
 """Bytes from which on a body waits for its turn; a smaller one is read in some milliseconds."""
 SECONDS = 30.0
 WAITING = 8
-"""How many may wait: each holds a thread of the web process, which has 16 by default."""
+"""Largest number that wait: each holds a thread of the web process, which has 16 by default."""
 
 
 class Turns:

@@ -20,7 +20,7 @@ AS_READ = "as read by strict_json"
 
 
 class ExecutionOutput(Model):
-    """How a client wants an output (``output.yaml``)."""
+    """Requested form of an output (``output.yaml``)."""
 
     format_: ExecutionFormat | None = Field(default=None, alias="format")
     transmission_mode: ProcessOutputTransmissionMode = Field(

@@ -75,7 +75,7 @@ def _uncollected(length: int) -> Iterator[None]:
 
 
 def _may_overflow(text: str) -> bool:
-    """Whether a number may be beyond all floats: only then each is worth a look.
+    """Return true if a number may be beyond all floats: only then each must be checked.
 
     With all digits the same, this is a search for two fixed texts, which takes next to no time.
     """

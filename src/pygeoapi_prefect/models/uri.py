@@ -15,7 +15,7 @@ _URI = re.compile(
 
 
 def is_uri(text: str) -> bool:
-    """Whether a text is an absolute URI with an authority (RFC 3986) of acceptable length.
+    """Return true if a text is an absolute URI with an authority (RFC 3986), and not too long.
 
     Characters beyond ASCII are percent-encoded in a URI, those of a host by IDNA.
     """

@@ -46,7 +46,7 @@ QUALIFIED_MEMBERS = QUALIFIERS | {"value", "format"}
 
 
 def is_link(value: object) -> bool:
-    """Whether a JSON value is a reference (``link.yaml``, with the ``format`` that some add)."""
+    """Return true if a JSON value is a reference (``link.yaml``; some add ``format``)."""
     return (
         isinstance(value, dict)
         and isinstance(value.get("href"), str)
@@ -55,12 +55,12 @@ def is_link(value: object) -> bool:
 
 
 def is_qualified(value: object) -> bool:
-    """Whether a JSON value is qualified (``qualifiedInputValue.yaml``)."""
+    """Return true if a JSON value is qualified (``qualifiedInputValue.yaml``)."""
     return isinstance(value, dict) and "value" in value and value.keys() <= QUALIFIED_MEMBERS
 
 
 def is_bbox(value: object) -> bool:
-    """Whether a JSON value is a bounding box (``bbox.yaml``), if perhaps not a valid one."""
+    """Return true if a JSON value is a bounding box (``bbox.yaml``), valid or not."""
     return (
         isinstance(value, dict)
         and isinstance(value.get("bbox"), list)

@@ -1,4 +1,4 @@
-"""How much memory a job may have, for flows that can choose how to work, or refuse in time."""
+"""Memory limit of a job, for flows that can choose how to work, or reject in time."""
 
 import os
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Where Prefect keeps the results of a job's flow and tasks in the result block.
+"""Paths of the results of a job's flow and tasks in the result block.
 
 What belongs to one job is kept below its folder, and goes with it: results without a cache policy
 or with one that includes the run, such as Prefect's default. Results that jobs share through a
@@ -48,7 +48,7 @@ def new_key(folder: str) -> str:
 
 
 def is_of_one_run(policy: object) -> bool:
-    """Whether the keys of a cache policy are those of one run of a flow."""
+    """Return true if the keys of a cache policy belong to one run of a flow."""
     if isinstance(policy, CompoundCachePolicy):
         return any(is_of_one_run(part) for part in policy.policies)
     return isinstance(policy, RunId)

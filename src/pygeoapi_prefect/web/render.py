@@ -76,7 +76,7 @@ def reply(result: Reply) -> Response:
 
 
 def _fits_a_header(text: object) -> bool:
-    """Whether a link that a process has declared can stand in a header as it is."""
+    """Return true if a link that a process has declared is valid in a header as it is."""
     return (
         isinstance(text, str) and text.isascii() and text.isprintable() and not set('<>"') & {*text}
     )

@@ -1,4 +1,4 @@
-"""What becomes of a run whose process has not brought it to an end itself."""
+"""Settles runs whose process ended without reporting a final state."""
 
 import signal
 
@@ -14,7 +14,7 @@ CANCELLED = ("CANCELLING", "CANCELLED")
 
 
 def describe(ended: Exit, memory_limit_mb: int | None = None) -> str:
-    """How a process ended, for people."""
+    """Describe the end of a process, for people."""
     if ended.error is not None:
         return f"The process of the run could not go on: {ended.error}"
     if ended.code == wire.UNAVAILABLE:
@@ -31,7 +31,7 @@ def describe(ended: Exit, memory_limit_mb: int | None = None) -> str:
 
 
 def as_data(ended: Exit) -> Json:
-    """How a process ended, for the web process, which tells clients."""
+    """Encode the end of a process for the web process, which explains it to clients."""
     if ended.error is not None:
         return endings.as_data("start")
     if ended.code < 0:
@@ -40,7 +40,7 @@ def as_data(ended: Exit) -> Json:
 
 
 def may_run_again(run: Json) -> bool:
-    """Whether a lost run may start once more: it never began, or its process declares retries."""
+    """Return true if a lost run may start again: it never began, or has retries."""
     began = int(run.get("run_count") or 0)
     return began == 0 or began <= _retries(run)
 
@@ -165,7 +165,7 @@ async def cancelled_by_id(api: Api, run_id: str) -> str:
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether Prefect did not answer, which may be otherwise a moment later."""
+    """Return true if the error means that Prefect is unavailable for the moment."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code >= 500
     if isinstance(error, httpx.TransportError):

@@ -23,7 +23,7 @@ SINGLE_THREADED = dict.fromkeys(
 
 @dataclass(frozen=True)
 class Exit:
-    """How a child ended.
+    """End of a child process.
 
     Attributes:
         code: Exit status, or the negative number of the signal that ended it.

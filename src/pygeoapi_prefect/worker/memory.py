@@ -49,7 +49,7 @@ class MemoryWatch:
 
 
 def exceeds(pid: int, limit: int, shared: int) -> bool:
-    """Whether a process and its descendants together use more memory than they may.
+    """Return true if a process and its descendants exceed their memory limit together.
 
     Args:
         pid: The process.

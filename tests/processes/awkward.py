@@ -119,6 +119,18 @@ class SlowSyncProcessor(BasePrefectProcessor):
     )
 
 
+OUTPUTS = {"outside": "/etc/passwd", "missing": "{base}/{job}/never-written.txt"}
+"""Locations of outputs that are not there, by kind of carelessness."""
+MORE = {"location": "/store/x", "media_type": "text/plain"}
+RECORDS: dict[str, dict[str, Any]] = {
+    "failed": {"status": "failed", "message": "the raster is empty"},
+    "other-job": {"jobID": "00000000-0000-4000-8000-000000000000"},
+    "other-process": {"processID": "echo"},
+    "undeclared": {"generated_outputs": {"more": MORE}},
+}
+"""What stands in a record that is not to be believed, by kind of carelessness."""
+
+
 class Unreadable(ProcessorExecuteError):  # type: ignore[misc]
     http_status_code = 422
     ogc_exception_code = "UnreadableRaster"
@@ -152,17 +164,14 @@ def careless(
         raise exceptions.InvalidJobParameterError("x" * 12_000_000)
     if kind == "own":
         raise Unreadable("the raster cannot be read")
-    if kind == "outside":
-        output = schemas.OutputExecutionResultInternal(
-            location="/etc/passwd", media_type="text/plain"
-        )
+    if kind in OUTPUTS:
+        store = result_storage(result_storage_block)
+        location = OUTPUTS[kind].format(base=store.basepath, job=job_id)
+        output = schemas.OutputExecutionResultInternal(location=location, media_type="text/plain")
         return done(job_id, process_description.id, result=output)
-    if kind == "missing":
-        storage = result_storage(result_storage_block)
-        output = schemas.OutputExecutionResultInternal(
-            location=f"{storage.basepath}/{job_id}/never-written.txt", media_type="text/plain"
-        )
-        return done(job_id, process_description.id, result=output)
+    if kind in RECORDS:
+        record = done(job_id, process_description.id).model_dump(mode="json", by_alias=True)
+        return schemas.JobStatusInfoInternal.model_validate({**record, **RECORDS[kind]})
     return None
 
 
@@ -240,3 +249,28 @@ class ManyProcessor(BasePrefectProcessor):
 class ManySyncProcessor(BasePrefectProcessor):
     process_flow = many
     process_description = description("many-here", "text", "image", "zones")
+
+
+@flow(persist_result=True)
+def names(
+    job_id: str,
+    result_storage_block: str | None,
+    process_description: schemas.ProcessDescription,
+    execution_request: schemas.ExecuteRequest,
+) -> schemas.JobStatusInfoInternal:
+    """Outputs whose identifiers no path and no header can hold as they are."""
+    storage = result_storage(result_storage_block)
+    outputs = {
+        name: write_output(storage, job_id, f"{number}.txt", name.encode(), "text/plain")
+        for number, name in enumerate(NAMES)
+        if is_requested(execution_request, name)
+    }
+    return done(job_id, process_description.id, **outputs)
+
+
+NAMES = ("a/b", "line\nbreak", 'quoted">', "größe 温度", "..x", "/")
+
+
+class NamesProcessor(BasePrefectProcessor):
+    process_flow = names
+    process_description = description("names", *NAMES)

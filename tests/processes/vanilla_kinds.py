@@ -1,5 +1,6 @@
 """Unmodified pygeoapi processes of every kind: what they take, return and raise."""
 
+import asyncio
 import struct
 import time
 import zlib
@@ -143,3 +144,14 @@ def png(width: int, height: int) -> bytes:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     body = chunk(b"IDAT", zlib.compress(row * height))
     return b"\x89PNG\r\n\x1a\n" + header + body + chunk(b"IEND", b"")
+
+
+class CoroutineProcessor(BaseProcessor):  # type: ignore[misc]
+    """Waits for something else, as a client of other services does."""
+
+    def __init__(self, processor_def: dict[str, Any]) -> None:
+        super().__init__(processor_def, metadata(ANYTHING, VALUES))
+
+    async def execute(self, data: dict[str, Any]) -> tuple[str | None, Any]:
+        await asyncio.sleep(0.01)
+        return VALUES[data.get("kind", "text")]

@@ -16,6 +16,7 @@ from pygeoapi_prefect.config import describe
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.errors import BlockNotFound, JobFailedError, OutputNotFound
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
+from pygeoapi_prefect.process.contract import CONTRACT, verify
 
 INLINE = "pygeoapi_record"
 """Member of the state's data that holds the record of a run that Prefect did not execute."""
@@ -25,18 +26,15 @@ class RecordMissing(JobFailedError):
     """The store is there, but the record of the job is not."""
 
 
-CONTRACT = "a flow must return an instance of JobStatusInfoInternal"
-
-
 def read(run: Run) -> JobStatusInfoInternal:
     """The record of a completed run.
 
     Raises:
-        JobFailedError: The flow kept no record or another one than it must; says what.
+        JobFailedError: The flow kept no record or another one than it must, or tells of a failure.
         StorageUnavailable: The block cannot be reached at the moment.
     """
     if isinstance(run.state_data, Mapping) and INLINE in run.state_data:
-        return _validated(run.state_data[INLINE])
+        return _validated(run.state_data[INLINE], run)
     store, key = location(run)
     try:
         document = json.loads(store.read(key))
@@ -47,16 +45,18 @@ def read(run: Run) -> JobStatusInfoInternal:
     record = document.get("data") if _is_instance(document) else None
     if not isinstance(record, dict):
         raise JobFailedError(f"the flow returned {_kind(document)}; {CONTRACT}")
-    return _validated(record)
+    return _validated(record, run)
 
 
-def _validated(record: object) -> JobStatusInfoInternal:
+def _validated(record: object, run: Run) -> JobStatusInfoInternal:
     try:
-        return JobStatusInfoInternal.model_validate(record)
+        validated = JobStatusInfoInternal.model_validate(record)
     except ValidationError as error:
         raise JobFailedError(
             f"the flow's result is incomplete ({describe(error, 'result')}); {CONTRACT}"
         ) from error
+    verify(validated, run.parameters)
+    return validated
 
 
 def location(run: Run) -> tuple[storage.Store, str]:

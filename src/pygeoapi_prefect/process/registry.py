@@ -19,6 +19,7 @@ from pygeoapi_prefect.errors import (
 from pygeoapi_prefect.models.message import named
 from pygeoapi_prefect.process import vanilla
 from pygeoapi_prefect.process.base import BasePrefectProcessor
+from pygeoapi_prefect.process.contract import CONTRACT
 from pygeoapi_prefect.process.loading import load_processor
 
 SYNC, ASYNC, DISMISS = "sync-execute", "async-execute", "dismiss"
@@ -162,6 +163,7 @@ def _process(settings: ProcessSettings, default_storage: str | None) -> Process:
         ConfigurationError: It cannot be loaded, or its description is not one.
     """
     processor = load_processor(settings.id, settings.processor_def)
+    _refuse_generators(settings.id, processor)
     try:
         process = _described(processor, settings, default_storage)
         _check_description(process.description)
@@ -206,6 +208,20 @@ def _check_description(description: Mapping[str, Any]) -> None:
             for bound in (described.get("minOccurs", 1), described.get("maxOccurs", 1)):
                 if bound != "unbounded":
                     int(bound)
+
+
+def _refuse_generators(process_id: str, processor: BaseProcessor) -> None:
+    """A process has results, not pieces: neither a flow nor ``execute`` may yield."""
+    if not isinstance(processor, BasePrefectProcessor):
+        try:
+            vanilla.refuse_generator(type(processor))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"process '{process_id}': {error}") from None
+    elif processor.process_flow.isgenerator:
+        raise ConfigurationError(
+            f"process '{process_id}': its flow '{processor.process_flow.name}' is a generator "
+            f"(it has 'yield' in it); {CONTRACT}"
+        )
 
 
 def _in_one_language(text: Any) -> Any:

@@ -1,9 +1,12 @@
 """Unmodified pygeoapi processes: run here, or on a worker through one generic flow."""
 
+import asyncio
+import inspect
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from prefect import Flow, flow
 from pygeoapi.error import GenericError
@@ -11,6 +14,7 @@ from pygeoapi.process.base import BaseProcessor
 from pygeoapi.util import json_serial
 
 from pygeoapi_prefect import storage
+from pygeoapi_prefect.errors import ConfigurationError, JobFailedError
 from pygeoapi_prefect.models import reference
 from pygeoapi_prefect.models.processes import (
     JobStatus,
@@ -18,8 +22,10 @@ from pygeoapi_prefect.models.processes import (
     OutputExecutionResultInternal,
 )
 from pygeoapi_prefect.models.status import usable_media_type
+from pygeoapi_prefect.process.contract import UNNAMED
 from pygeoapi_prefect.process.loading import load_processor
 
+CONTRACT = "it must return a media type and a value"
 SUFFIXES = {"application/json": "json", "application/geo+json": "geojson", "text/plain": "txt"}
 
 
@@ -34,13 +40,16 @@ class Generated:
     @property
     def file_name(self) -> str:
         """Name of the output's file in the job's folder."""
-        return f"output-{self.id}.{SUFFIXES.get(self.media_type.partition(';')[0], 'bin')}"
+        # What is no part of a path is escaped; the store takes percent signs for what they mean.
+        name = quote(self.id, safe="").replace("%", "=")
+        suffix = SUFFIXES.get(self.media_type.partition(";")[0], "bin")
+        return f"output-{name}.{suffix}"
 
 
 def run(
     processor: BaseProcessor, job_id: str, request: Mapping[str, Any], described: Iterable[str]
 ) -> list[Generated]:
-    """Execute a processor the way pygeoapi's own managers do.
+    """Execute a processor the way pygeoapi's own managers do; a coroutine is run to its end.
 
     Args:
         processor: A processor of this job alone.
@@ -50,15 +59,18 @@ def run(
 
     Raises:
         Exception: Whatever the processor raises; an error of pygeoapi's with its public message.
+        JobFailedError: It returned something else than a media type and a value.
         RuntimeError: It wanted to end the interpreter, which is not its own.
     """
     processor.set_job_id(job_id)
     inputs = dict(request.get("inputs", {}))
     try:
         if processor.supports_outputs:
-            media_type, value = processor.execute(inputs, outputs=request.get("outputs"))
+            returned = processor.execute(inputs, outputs=request.get("outputs"))
         else:
-            media_type, value = processor.execute(inputs)
+            returned = processor.execute(inputs)
+        if inspect.iscoroutine(returned):
+            returned = asyncio.run(returned)
     except GenericError as error:
         # pygeoapi shows clients the user message only; what is in the arguments is for the log.
         if error.user_msg:
@@ -66,7 +78,25 @@ def run(
         raise
     except SystemExit as error:
         raise RuntimeError(f"the process called sys.exit({error.code!r})") from error
+    if not isinstance(returned, tuple | list) or len(returned) != 2:
+        kind = "None" if returned is None else f"an instance of {type(returned).__qualname__}"
+        raise JobFailedError(f"the process returned {kind}; {CONTRACT}")
+    media_type, value = returned
     return outputs(media_type, value, list(described))
+
+
+def refuse_generator(processor_class: type[BaseProcessor]) -> None:
+    """Refuse a processor class whose ``execute`` yields: nobody knows what its pieces are.
+
+    Raises:
+        ConfigurationError: It does.
+    """
+    execute = inspect.unwrap(processor_class.execute)
+    if inspect.isgeneratorfunction(execute) or inspect.isasyncgenfunction(execute):
+        raise ConfigurationError(
+            f"{processor_class.__module__}.{processor_class.__qualname__}.execute is a generator "
+            f"(it has 'yield' in it); {CONTRACT}"
+        )
 
 
 def outputs(media_type: object, value: object, described: list[str]) -> list[Generated]:
@@ -79,7 +109,7 @@ def outputs(media_type: object, value: object, described: list[str]) -> list[Gen
         return []
     if len(described) > 1 and isinstance(value, dict) and value and set(value) <= set(described):
         return [_generated(key, None, part) for key, part in value.items() if part is not None]
-    output_id = described[0] if described else "result"
+    output_id = described[0] if described else UNNAMED
     return [_generated(output_id, usable_media_type(media_type), value)]
 
 

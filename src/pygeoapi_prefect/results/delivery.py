@@ -36,6 +36,7 @@ class Output:
         chunks: Gives the bytes in pieces; notices a missing file when called.
         size: Gives the number of bytes.
         href: Where a client finds the output.
+        location: Where it is in its store.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Output:
     chunks: Chunks
     size: Callable[[], int]
     href: str
+    location: str = ""
 
     def read(self) -> bytes:
         """The whole output."""
@@ -172,7 +174,7 @@ def _encoded(content: bytes, media_type: str) -> dict[str, str]:
 
 
 def _part(output: Output, by_reference: bool) -> multipart.Part:
-    headers = (("Content-Type", output.media_type), ("Content-ID", f"<{output.id}>"))
+    headers = (("Content-Type", output.media_type), ("Content-ID", links.content_id(output.id)))
     if by_reference:
         return multipart.Part((*headers, ("Content-Location", output.href)), lambda: iter(()))
     # Opened before the first byte is sent, so that a missing file is still an error reply.

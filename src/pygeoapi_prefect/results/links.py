@@ -1,7 +1,8 @@
 """Links of jobs, results and processes, below one public root URL (RFC 8288)."""
 
+import re
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 OGC_REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 JSON = "application/json"
@@ -21,6 +22,27 @@ def job_url(root: str, job_id: str) -> str:
 def output_url(root: str, job_id: str, output_id: str) -> str:
     """Address of one output of a job."""
     return f"{job_url(root, job_id)}/results/{quote(output_id, safe='')}"
+
+
+def output_named(root: str, href: str) -> tuple[str, str] | None:
+    """The job and the output that an address names, if it is one of ``output_url`` of this server.
+
+    Scheme, host and port are compared as RFC 3986 does (section 6.2); a query and a fragment do not
+    matter, as nothing depends on them.
+    """
+    try:
+        parts, base = urlsplit(href), urlsplit(root)
+        if _origin(parts) != _origin(base):
+            return None
+    except ValueError:  # no URL at all
+        return None
+    path = re.fullmatch(re.escape(base.path) + "/jobs/([^/]+)/results/([^/]+)", parts.path)
+    return (unquote(path[1]), unquote(path[2])) if path else None
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, str | None, int | None]:
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.username, parts.hostname, port
 
 
 def process_url(root: str, process_id: str) -> str:
@@ -43,8 +65,23 @@ def job_links(root: str, info: dict[str, Any]) -> list[dict[str, str]]:
     return links
 
 
+def content_id(output_id: str) -> str:
+    """The ``Content-ID`` of an output's part: its identifier, percent-encoded (RFC 2392)."""
+    return f"<{quote(output_id, safe='')}>"
+
+
 def header(href: str, rel: str, **parameters: str) -> str:
-    """A ``Link`` header (RFC 8288), its values as quoted strings (RFC 9110, section 5.6.4)."""
+    """A ``Link`` header (RFC 8288).
+
+    Values are quoted strings (RFC 9110, section 5.6.4); one with characters that a header does not
+    carry is an extended value (RFC 8187).
+    """
     values = {"rel": rel, **parameters}
-    escaped = {k: v.replace("\\", r"\\").replace('"', r"\"") for k, v in values.items()}
-    return "; ".join([f"<{href}>", *(f'{name}="{value}"' for name, value in escaped.items())])
+    return "; ".join([f"<{href}>", *(_parameter(name, value) for name, value in values.items())])
+
+
+def _parameter(name: str, value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        return f"{name}*=UTF-8''{quote(value, safe='')}"
+    escaped = value.replace("\\", r"\\").replace('"', r"\"")
+    return f'{name}="{escaped}"'

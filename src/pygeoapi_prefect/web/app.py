@@ -31,6 +31,7 @@ from pygeoapi_prefect.web import (
     edge,
     health,
     landing,
+    names,
     problem,
     protocol,
     render,
@@ -103,7 +104,9 @@ def _replace_views(app: Flask, manager: PrefectManager, pages: Pages) -> str:
     items = app.view_functions["pygeoapi.collection_items"]
     app.view_functions["pygeoapi.collection_items"] = _answering(items)
     prefix: str = get_api_rules(get_config()).get_url_prefix("flask")
-    app.add_url_rule(f"{prefix}/jobs/<job_id>/results/<output_id>", "output", views.output)
+    app.url_map.converters[names.CONVERTER] = names.AnyName
+    output = f"{prefix}/jobs/<job_id>/results/<{names.CONVERTER}:output_id>"
+    app.add_url_rule(output, "output", views.output, merge_slashes=False)
     app.add_url_rule(f"{prefix}/assets/<path:name>", "assets", asset)
     return prefix
 

@@ -43,6 +43,7 @@ from pygeoapi_prefect.engine.state_messages import clean_messages
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.process import task_results
+from pygeoapi_prefect.process.contract import CONTRACT, verify
 from pygeoapi_prefect.process.memory import LIMIT_VARIABLE
 from pygeoapi_prefect.worker import download, ending, lean, orphans, wire
 from pygeoapi_prefect.worker.wire import Job
@@ -50,7 +51,6 @@ from pygeoapi_prefect.worker.wire import Job
 EXIT_ERROR = 1
 JOB_NAME_PREFIX = "pygeoapi_job_"
 NO_MEMORY = "The process needs more memory than the system gives it"
-CONTRACT = "a flow must return an instance of JobStatusInfoInternal"
 DRAIN_SECONDS = 5
 # A run that starts later than this after its claim makes sure that it is still this worker's.
 STALE_CLAIM_SECONDS = 15
@@ -322,6 +322,8 @@ def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
         if is_job and not isinstance(result, JobStatusInfoInternal | State):
             kind = "None" if result is None else f"an instance of {type(result).__qualname__}"
             raise JobFailedError(f"the flow returned {kind}; {CONTRACT}")
+        if is_job and isinstance(result, JobStatusInfoInternal):
+            verify(result, job.run.get("parameters") or {})
         return result
 
     if inspect.iscoroutinefunction(function):

@@ -1,6 +1,7 @@
 """What the configured processes are, and which configurations are refused."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +255,32 @@ def test_every_process_that_pygeoapi_ships_is_described(name: str) -> None:
     assert isinstance(description["title"], str)
     assert description["inputs"]
     assert description["outputs"]
+
+
+class YieldingVanilla(BaseProcessor):  # type: ignore[misc]
+    def __init__(self, processor_def: dict[str, Any]) -> None:
+        super().__init__(processor_def, {"title": "t", "inputs": {}, "outputs": {}})
+
+    def execute(self, data: dict[str, Any]) -> Iterator[Any]:
+        yield "text/plain", "x"
+
+
+@flow(name="yielding")
+def yielding(
+    job_id: str, result_storage_block: Any, process_description: Any, execution_request: Any
+) -> Iterator[Any]:
+    """Give pieces."""
+    yield job_id
+
+
+class YieldingFlow(BasePrefectProcessor):
+    process_flow = yielding
+    process_description = describe()
+
+
+@pytest.mark.parametrize("cls", [YieldingVanilla, YieldingFlow])
+def test_a_generator_is_refused_when_the_configuration_is_loaded(cls: type[Any]) -> None:
+    """Fault 16: with the process and the reason."""
+    found = registry(registered=ours(cls), hello_world="HelloWorld")
+    assert re.search("process 'registered': .* is a generator", reason(found, "registered"))
+    assert found.ids() == ["hello-world"]

@@ -1,6 +1,9 @@
 """Unmodified pygeoapi processors: called as core calls them; what they return becomes outputs."""
 
+import asyncio
+import functools
 import json
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 from pygeoapi.process.base import BaseProcessor, ProcessorExecuteError
 
 from pygeoapi_prefect import storage
-from pygeoapi_prefect.errors import ConfigurationError
+from pygeoapi_prefect.errors import ConfigurationError, JobFailedError
 from pygeoapi_prefect.process import vanilla
 from pygeoapi_prefect.process.loading import load_processor
 
@@ -149,3 +152,85 @@ def test_a_class_that_cannot_be_loaded_is_named(name: str) -> None:
 def test_the_generic_flow_has_the_name_of_the_process() -> None:
     assert vanilla.flow_for("hello-world").name == "hello-world"
     assert vanilla.run_processor.name == "pygeoapi-process"
+
+
+class Coroutine(Plain):
+    """Waits for something, as a client of another service does."""
+
+    async def execute(self, data: dict[str, Any]) -> tuple[str, Any]:  # type: ignore[override]
+        await asyncio.sleep(0)
+        return "application/json", {"data": data, "job": self.job_id}
+
+
+class CoroutineWithOutputs(WithOutputs):
+    async def execute(self, data: dict[str, Any], outputs: Any = None) -> tuple[str, Any]:  # type: ignore[override]
+        await asyncio.sleep(0)
+        return "application/json", {"data": data, "outputs": outputs}
+
+
+class FailingCoroutine(Plain):
+    async def execute(self, data: dict[str, Any]) -> tuple[str, Any]:  # type: ignore[override]
+        raise ProcessorExecuteError("secret path", user_msg="the input is not usable")
+
+
+class Generator(Plain):
+    def execute(self, data: dict[str, Any]) -> Iterator[Any]:  # type: ignore[override]
+        yield "application/json"
+        yield data
+
+
+class AsyncGenerator(Plain):
+    async def execute(self, data: dict[str, Any]) -> AsyncIterator[Any]:  # type: ignore[override]
+        yield "application/json"
+
+
+class WrappedGenerator(Plain):
+    @functools.wraps(Generator.execute)
+    def execute(self, *args: Any) -> Any:  # type: ignore[override]
+        return Generator.execute(*args)
+
+
+class Returning(Plain):
+    """Returns whatever the input says."""
+
+    def execute(self, data: dict[str, Any]) -> Any:
+        return data["value"]
+
+
+def test_a_coroutine_runs() -> None:
+    """Fault 16."""
+    assert run(Coroutine, {"inputs": {"x": 1}}) == {"data": {"x": 1}, "job": "job-1"}
+    assert run(CoroutineWithOutputs, {"outputs": {"a": {}}}) == {"data": {}, "outputs": {"a": {}}}
+    with pytest.raises(ProcessorExecuteError) as caught:
+        vanilla.run(FailingCoroutine({"name": "x"}), "job-1", {}, ["a"])
+    assert str(caught.value) == "the input is not usable"
+
+
+@pytest.mark.parametrize("cls", [Generator, AsyncGenerator, WrappedGenerator])
+def test_a_generator_is_refused(cls: type[Plain]) -> None:
+    """Fault 16."""
+    with pytest.raises(ConfigurationError, match=f"{cls.__name__}.execute is a generator"):
+        vanilla.refuse_generator(cls)
+    for good in (Plain, WithOutputs, Coroutine, Returning):
+        vanilla.refuse_generator(good)
+
+
+@pytest.mark.parametrize(
+    "value", [(x for x in ("text/plain", "x")), None, "ab", ("text/plain",), ("a", "b", "c"), 3]
+)
+def test_what_is_no_media_type_and_value_is_told(value: object) -> None:
+    """Fault 16: a generator of two was taken for a media type and a value."""
+    with pytest.raises(JobFailedError, match="it must return a media type and a value"):
+        vanilla.run(Returning({"name": "x"}), "job-1", {"inputs": {"value": value}}, ["a"])
+
+
+@pytest.mark.parametrize("output_id", ["a/b", "../../x", "line\nbreak", "a>b", "/", "."])
+def test_an_identifier_is_no_path(tmp_path: Path, output_id: str) -> None:
+    """Fault 27."""
+    target = storage.open_folder(tmp_path)
+    generated = [vanilla.Generated(output_id, "text/plain", b"x")]
+    record = vanilla.store(target, "job-1", "p", generated)
+    assert record.generated_outputs is not None
+    location = Path(record.generated_outputs[output_id].location)
+    assert location.parent == tmp_path / "job-1"
+    assert location.read_bytes() == b"x"

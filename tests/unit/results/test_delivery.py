@@ -159,3 +159,28 @@ def test_a_single_output_is_streamed() -> None:
 def test_values_of_a_link_header_are_quoted() -> None:
     made = links.header("http://a.org/x", "monitor", type='text/plain; charset="utf-8"')
     assert made == r'<http://a.org/x>; rel="monitor"; type="text/plain; charset=\"utf-8\""'
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("plain", 'title="plain"'),
+        ('a "b" \\', r'title="a \"b\" \\"'),
+        ("line\nbreak", "title*=UTF-8''line%0Abreak"),
+        ("größe", "title*=UTF-8''gr%C3%B6%C3%9Fe"),
+        ("a\x7f", "title*=UTF-8''a%7F"),
+    ],
+)
+def test_a_title_fits_its_header(title: str, expected: str) -> None:
+    """Fault 27 (RFC 8187)."""
+    made = links.header("http://a.org/x", "item", title=title)
+    assert made == f'<http://a.org/x>; rel="item"; {expected}'
+
+
+@pytest.mark.parametrize(
+    ("output_id", "expected"),
+    [("zones", "<zones>"), ("a/b", "<a%2Fb>"), ("x>\r\ny", "<x%3E%0D%0Ay>")],
+)
+def test_a_content_id_is_escaped(output_id: str, expected: str) -> None:
+    """Fault 27 (RFC 2392)."""
+    assert links.content_id(output_id) == expected

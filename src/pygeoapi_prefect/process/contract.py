@@ -1,0 +1,56 @@
+"""What a flow must return, checked where it ran and again where its record is read."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pygeoapi_prefect.errors import JobFailedError
+from pygeoapi_prefect.models.message import listed, named
+from pygeoapi_prefect.models.processes import JobStatus, JobStatusInfoInternal
+
+CONTRACT = "a flow must return an instance of JobStatusInfoInternal"
+UNNAMED = "result"
+"""The output of an unmodified process whose description has none."""
+
+
+def verify(record: JobStatusInfoInternal, parameters: Mapping[str, Any]) -> None:
+    """Refuse a record that tells of a failure, of another job or of outputs that nobody declared.
+
+    Args:
+        record: What the flow returned.
+        parameters: The parameters that the flow was called with.
+
+    Raises:
+        JobFailedError: It is no record of this job's success; the message says why, for clients.
+    """
+    if record.status == JobStatus.failed:
+        raise JobFailedError(record.message or "The process failed")
+    if record.status != JobStatus.successful:
+        raise _breach(f"the status '{record.status.value}' of a job that has ended")
+    job_id, description = parameters.get("job_id"), _described(parameters)
+    if job_id is not None and record.job_id != job_id:
+        raise _breach(f"the jobID {named(record.job_id)} for the job {named(job_id)}")
+    process_id = description.get("id")
+    if None not in (process_id, record.process_id) and record.process_id != process_id:
+        raise _breach(f"the processID {named(record.process_id)} for a job of {named(process_id)}")
+    declared = description.get("outputs")
+    if isinstance(declared, Mapping):
+        undeclared = (record.generated_outputs or {}).keys() - (declared.keys() or {UNNAMED})
+        if undeclared:
+            raise _breach(
+                f"outputs that its process does not declare: {listed(sorted(undeclared))}"
+            )
+
+
+def _described(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The process description as it was when the job was accepted; nothing if it is not there."""
+    text = parameters.get("process_description")
+    try:
+        described = json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return {}
+    return described if isinstance(described, Mapping) else {}
+
+
+def _breach(returned: str) -> JobFailedError:
+    return JobFailedError(f"the flow returned {returned}; {CONTRACT} with its own values")

@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.models.base import Link
-from pygeoapi_prefect.outgoing import download
+from pygeoapi_prefect.process.references import download
 from zonal_statistics.polygons import Piece, mended, pieces, polygons
 
 SAMPLES = {"waco-dem": Path(__file__).parent / "data" / "dem.tif"}

@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.models.base import Link, parse_json
-from pygeoapi_prefect.outgoing import download
+from pygeoapi_prefect.process.references import download
 
 WGS84 = CRS.from_epsg(4326)
 # PROJ would also read files and pipelines.

@@ -14,10 +14,10 @@ from prefect import flow
 from pygeoapi.models import processes as schemas
 
 from pygeoapi_prefect.models.base import Link
-from pygeoapi_prefect.outgoing import download
 from pygeoapi_prefect.process.base import BasePrefectProcessor
 from pygeoapi_prefect.process.inputs import input_value
 from pygeoapi_prefect.process.outputs import is_requested, result_storage, write_output
+from pygeoapi_prefect.process.references import download
 
 PNG, TIFF, JP2 = "image/png", "image/tiff", "image/jp2"
 

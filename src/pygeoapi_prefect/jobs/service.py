@@ -15,10 +15,10 @@ from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.engine import client, runs
 from pygeoapi_prefect.engine.waiter import Waiter
 from pygeoapi_prefect.errors import JobDismissedError, JobFailedError, JobNotFoundError
-from pygeoapi_prefect.jobs import records, status, submit
+from pygeoapi_prefect.jobs import own, records, status, submit
 from pygeoapi_prefect.jobs.filters import JobFilter
 from pygeoapi_prefect.jobs.local import LocalRunner
-from pygeoapi_prefect.models.message import named
+from pygeoapi_prefect.models.message import clean, named
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.models.status import usable_media_type
 from pygeoapi_prefect.process.registry import ASYNC, Registry
@@ -26,6 +26,7 @@ from pygeoapi_prefect.results import delivery, links
 
 LOGGER = logging.getLogger(__name__)
 ALL = JobFilter()
+MAX_HREF = 300  # of an address in a message, in characters
 DURATION_SCAN = 5_000
 """How many of the newest jobs are looked at where the list is filtered by duration."""
 
@@ -108,7 +109,7 @@ class Jobs:
         """The first half of ``execute``: nothing exists of the job yet."""
         process = self._registry.get(process_id)
         limit = self._settings.manager.max_reference_bytes
-        return submit.validate(process, request, prefer_headers, limit)
+        return submit.validate(process, request, prefer_headers, limit, self.own_output)
 
     def run(self, submission: submit.Submission) -> Execution:
         """The second half of ``execute``: run what was checked, once."""
@@ -209,6 +210,31 @@ class Jobs:
             if output.id == output_id:
                 return delivery.ranged(output, range_header)
         raise errors.OutputNotFound(f"The job has no output {named(output_id)}")
+
+    def own_output(self, href: str) -> own.Found | None:
+        """The output of a job of this server that an address names; None for any other address.
+
+        Raises:
+            InvalidJobParameterError: There is no such job or output, or the job has no results.
+        """
+        names = links.output_named(self._settings.public_url, href)
+        if names is None:
+            return None
+        job_id, output_id = names
+        try:
+            run = self._find(job_id)
+            for output in self._outputs(run):
+                if output.id == output_id:
+                    output.size()  # its file is there
+                    return self._found(run, output)
+            raise errors.OutputNotFound(f"The job has no output {named(output_id)}")
+        except errors.JobError as error:
+            told = f"{clean(href, MAX_HREF)} cannot be used: {error}"
+            raise errors.InvalidJobParameterError(told) from error
+
+    def _found(self, run: runs.Run, output: delivery.Output) -> own.Found:
+        block = run.parameters.get("result_storage_block")
+        return own.Found(output, block if isinstance(block, str) else None, output.location)
 
     def details(self, job_id: str) -> JobDetails:
         """What a page shows of a job; raises as ``get`` does."""
@@ -335,6 +361,7 @@ class Jobs:
             media_type=usable_media_type(media_type) or "application/octet-stream",
             chunks=lambda start=0, length=None: store.chunks(inside, start, length),
             size=lambda: store.size(inside),
+            location=inside,
             href=signed or links.output_url(self._settings.public_url, job_id, output_id),
         )
 

@@ -27,10 +27,13 @@ from pygeoapi_prefect.execution import inputs, prefer
 from pygeoapi_prefect.execution import request as execute_request
 from pygeoapi_prefect.jobs import status, subscriber
 from pygeoapi_prefect.jobs.background import in_background
+from pygeoapi_prefect.jobs.own import OwnReferences, Resolve, nothing
 from pygeoapi_prefect.jobs.turns import TURNS
 from pygeoapi_prefect.models import reference, strict_json
 from pygeoapi_prefect.models.execution import AS_READ
 from pygeoapi_prefect.models.processes import ExecuteRequest
+from pygeoapi_prefect.process import references
+from pygeoapi_prefect.process.references import OwnOutput
 from pygeoapi_prefect.process.registry import Process
 
 LOGGER = logging.getLogger(__name__)
@@ -49,28 +52,35 @@ class Submission:
     Attributes:
         request: The execute request, its JSON references resolved.
         mode: How it is executed.
+        own: Outputs of this server that the flow opens.
         job_id: Identifier that the job will have.
     """
 
     process: Process
     request: dict[str, Any]
     mode: prefer.Mode
+    own: Sequence[OwnOutput] = ()
     job_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
     def tags(self) -> list[str]:
         """Tags of the job's flow run: the process of a job is known by its tag."""
-        owed = [subscriber.TAG] if self.labels else []
+        owed = [subscriber.TAG] if self.request.get("subscriber") else []
         return [status.TAG, status.PROCESS_TAG_PREFIX + self.process.id, *owed]
 
     @property
     def labels(self) -> dict[str, str]:
-        """Labels of the job's flow run: who is to be told of the job."""
-        return subscriber.labels(self.request.get("subscriber") or {})
+        """Labels of the job's flow run: who is to be told of it, and what its flow may open."""
+        told = subscriber.labels(self.request.get("subscriber") or {})
+        return {**told, **references.labels(self.own)}
 
 
 def validate(
-    process: Process, request: Mapping[str, Any], prefer_headers: Sequence[str], limit: int
+    process: Process,
+    request: Mapping[str, Any],
+    prefer_headers: Sequence[str],
+    limit: int,
+    resolve: Resolve = nothing,
 ) -> Submission:
     """Check a parsed execute request against the process; nothing exists of the job yet.
 
@@ -79,6 +89,7 @@ def validate(
         request: What ``execution.request.parse`` returned.
         prefer_headers: The values of all ``Prefer`` headers.
         limit: Largest JSON input by reference, in bytes.
+        resolve: Finds the outputs of this server that inputs refer to.
 
     Raises:
         InvalidJobParameterError: An input or output is unknown or does not fit; says which.
@@ -88,18 +99,23 @@ def validate(
     description = process.description
     execute_request.check_outputs(request, description["outputs"])
     _check_subscriber(request.get("subscriber") or {})
+    own = OwnReferences(resolve)
+
+    def check(name: str, link: Mapping[str, Any]) -> None:
+        with TURNS.lent():
+            own.check(name, link)
 
     checked = inputs.validate(
         request.get("inputs", {}),
         description["inputs"],
-        fetch=References(limit).fetch,
-        check=lambda _, link: outgoing.check(link["href"]),
+        fetch=References(limit, own).fetch,
+        check=check,
     )
     checked_request = {**request, "inputs": checked}
     if not process.is_vanilla:
         _check_model(checked_request)
     mode = prefer.negotiate(prefer.parse(prefer_headers), process.job_control_options)
-    return Submission(process, checked_request, mode)
+    return Submission(process, checked_request, mode, own.left)
 
 
 def _text(body: bytes) -> str:
@@ -114,10 +130,12 @@ class References:
 
     Args:
         max_bytes: Largest size of each.
+        own: Those that lead to this server's own outputs.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, own: OwnReferences | None = None) -> None:
         self._max_bytes = max_bytes
+        self._own = own or OwnReferences()
         self._left = MAX_REFERENCES
         self._ends = time.monotonic() + REFERENCES_SECONDS
 
@@ -137,7 +155,9 @@ class References:
             )
 
         with TURNS.lent():
-            body = outgoing.fetch(link["href"], max_bytes=self._max_bytes, seconds=seconds)
+            body = self._own.read(link["href"], self._max_bytes)
+            if body is None:
+                body = outgoing.fetch(link["href"], max_bytes=self._max_bytes, seconds=seconds)
         with TURNS.taken(len(body)):
             return _text(body) if inputs.is_text(link) else execute_request.load(body)
 

@@ -1,0 +1,107 @@
+"""References of inputs to this server's own outputs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.jobs import submit
+from pygeoapi_prefect.jobs.own import Found, OwnReferences
+from pygeoapi_prefect.process import references
+from pygeoapi_prefect.process.references import OwnOutput
+from pygeoapi_prefect.results import links
+from pygeoapi_prefect.results.delivery import Output
+
+ROOT = "https://geo.example.org/ogc/v1"
+HREF = links.output_url(ROOT, "a job", "a/b")
+
+
+@pytest.mark.parametrize(
+    ("root", "href", "names"),
+    [
+        (ROOT, HREF, ("a job", "a/b")),
+        (ROOT, f"{ROOT}/jobs/j/results/o", ("j", "o")),
+        (ROOT, f"{ROOT}/jobs/j/results/o?f=json#part", ("j", "o")),
+        (ROOT, "HTTPS://GEO.example.ORG:443/ogc/v1/jobs/j/results/o", ("j", "o")),
+        ("http://localhost:5000", "http://localhost:5000/jobs/j/results/o", ("j", "o")),
+        ("http://localhost", "http://localhost:80/jobs/j/results/o", ("j", "o")),
+        (ROOT, "https://geo.example.org/jobs/j/results/o", None),
+        (ROOT, "https://geo.example.org/ogc/v1x/jobs/j/results/o", None),
+        (ROOT, "http://geo.example.org/ogc/v1/jobs/j/results/o", None),
+        (ROOT, "https://geo.example.org:444/ogc/v1/jobs/j/results/o", None),
+        (ROOT, "https://geo.example.org@evil.example/ogc/v1/jobs/j/results/o", None),
+        (ROOT, "https://user@geo.example.org/ogc/v1/jobs/j/results/o", None),
+        (ROOT, "https://evil.example/ogc/v1/jobs/j/results/o", None),
+        (ROOT, f"{ROOT}/jobs/j/results", None),
+        (ROOT, f"{ROOT}/jobs/j/results/", None),
+        (ROOT, f"{ROOT}/jobs/j/results/o/p", None),
+        (ROOT, f"{ROOT}/processes/p", None),
+        (ROOT, "https://geo.example.org:99999/ogc/v1/jobs/j/results/o", None),
+        (ROOT, "https://[::1/ogc/v1/jobs/j/results/o", None),
+        (ROOT, "/ogc/v1/jobs/j/results/o", None),
+        (ROOT, "", None),
+    ],
+)
+def test_an_address_names_an_output_of_this_server(
+    root: str, href: str, names: tuple[str, str] | None
+) -> None:
+    """Fault 20."""
+    assert links.output_named(root, href) == names
+
+
+def output(content: bytes) -> Output:
+    def chunks(start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        return iter([content[:2], content[2:]])
+
+    return Output("o", "application/json", chunks, lambda: len(content), HREF)
+
+
+def resolving(content: bytes = b'{"a": 1}', block: str | None = "b/n") -> OwnReferences:
+    def resolve(href: str) -> Found | None:
+        return Found(output(content), block, "/store/x") if href == HREF else None
+
+    return OwnReferences(resolve)
+
+
+def test_json_is_read_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 20: no HTTP request is made."""
+    monkeypatch.setattr(submit.outgoing, "fetch", None)
+    assert submit.References(1000, resolving()).fetch("x", {"href": HREF}) == {"a": 1}
+    text = submit.References(1000, resolving(b"{")).fetch("x", {"href": HREF, "type": "text/plain"})
+    assert text == "{"
+
+
+@pytest.mark.parametrize(("content", "told"), [(b"[1, 2, 3, 4]", "larger than 8"), (b"{", "JSON")])
+def test_what_is_read_is_held_to_the_same_rules(content: bytes, told: str) -> None:
+    """Fault 20: size and form are those of any reference."""
+    with pytest.raises(InvalidJobParameterError, match=told):
+        submit.References(8, resolving(content)).fetch("x", {"href": HREF})
+
+
+def test_elsewhere_is_as_it_was() -> None:
+    own = resolving()
+    assert own.read("https://example.org/x", 1000) is None
+    own.check("x", {"href": "https://example.org/x"})
+    assert own.left == []
+    with pytest.raises(InvalidJobParameterError, match="not an http or https URL"):
+        own.check("x", {"href": "block:b/n#x"})
+    with pytest.raises(InvalidJobParameterError, match="cannot be resolved|does not connect"):
+        submit.References(1000, own).fetch("x", {"href": "http://127.0.0.1:9/x"})
+
+
+def test_a_flow_is_told_where_its_outputs_are() -> None:
+    """Fault 20: by labels of its run, which no client writes."""
+    own = resolving()
+    own.check("x", {"href": HREF, "type": "image/png"})
+    own.check("y", {"href": HREF})
+    expected = OwnOutput(HREF, "b/n", "/store/x", "application/json")
+    assert own.left == [expected, expected]
+    made: dict[str, Any] = {**references.labels(own.left), "pygeoapi.message": "x", "n": 1}
+    assert len(made) == 3
+    assert references.labelled(made) == {HREF: expected}
+
+
+def test_an_output_in_a_folder_of_the_web_process_is_for_no_worker() -> None:
+    with pytest.raises(InvalidJobParameterError, match="no worker can read it"):
+        resolving(block=None).check("x", {"href": HREF})

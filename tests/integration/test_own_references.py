@@ -1,5 +1,7 @@
 """Inputs that refer to outputs of this server: read through the store, under its rules."""
 
+from typing import Any
+
 import pytest
 
 from support.http import assert_problem, execute, job_of
@@ -16,7 +18,7 @@ def address(stack: RunningStack, job_id: str, output: str) -> str:
 def test_json_of_another_job_is_an_input(stack: RunningStack) -> None:
     """Fault 20: the server itself is not allow-listed, and no HTTP request is made."""
     value = {"a": [1, {"b": "ö"}]}
-    wanted = {"text_or_object": {}}
+    wanted: dict[str, Any] = {"text_or_object": {}}
     first = execute(stack, "echo", {"echo": "x", "text_or_object": value}, outputs=wanted)
     assert first.json() == value
     href = address(stack, job_of(first), "text_or_object")

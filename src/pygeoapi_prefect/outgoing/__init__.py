@@ -9,6 +9,7 @@ name themselves.
 """
 
 import ipaddress
+import logging
 import math
 import socket
 import threading
@@ -28,6 +29,7 @@ from pygeoapi_prefect.models.uri import is_uri
 from pygeoapi_prefect.outgoing.addresses import Address, is_public
 from pygeoapi_prefect.outgoing.names import NotResolved, look_up
 
+LOGGER = logging.getLogger(__name__)
 MAX_REDIRECTS = 5
 MAX_SHOWN = 200
 RESERVED = "%:/?#[]@!$&'()*+,;="  # what may be in a URI as it is (RFC 3986, section 2.2)
@@ -275,8 +277,14 @@ def _allowed_address(host: str, port: int, seconds: float) -> Address:
     allowed = OutgoingSettings.from_env().allowed_hosts
     for address in addresses:
         if not (is_public(address) or host.lower() in allowed or _listed(address, allowed)):
+            LOGGER.warning(
+                "%s (%s) is refused; OUTGOING_ALLOWED_HOSTS may name it if it is to be allowed",
+                _shown(host),
+                address,
+            )
             raise InvalidJobParameterError(
-                f"the host {_shown(host)} has an address that this server does not connect to"
+                f"the host {_shown(host)} has an address that this server does not connect to; "
+                "an operator of this server can allow it"
             )
     return addresses[0]
 

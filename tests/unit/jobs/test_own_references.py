@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pygeoapi_prefect import outgoing
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.jobs import submit
 from pygeoapi_prefect.jobs.own import Found, OwnReferences
@@ -66,7 +67,7 @@ def resolving(content: bytes = b'{"a": 1}', block: str | None = "b/n") -> OwnRef
 
 def test_json_is_read_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault 20: no HTTP request is made."""
-    monkeypatch.setattr(submit.outgoing, "fetch", None)
+    monkeypatch.setattr(outgoing, "fetch", None)
     assert submit.References(1000, resolving()).fetch("x", {"href": HREF}) == {"a": 1}
     text = submit.References(1000, resolving(b"{")).fetch("x", {"href": HREF, "type": "text/plain"})
     assert text == "{"
@@ -84,9 +85,9 @@ def test_elsewhere_is_as_it_was() -> None:
     assert own.read("https://example.org/x", 1000) is None
     own.check("x", {"href": "https://example.org/x"})
     assert own.left == []
-    with pytest.raises(InvalidJobParameterError, match="not an http or https URL"):
+    with pytest.raises(InvalidJobParameterError, match="URI"):
         own.check("x", {"href": "block:b/n#x"})
-    with pytest.raises(InvalidJobParameterError, match="cannot be resolved|does not connect"):
+    with pytest.raises(InvalidJobParameterError, match="does not connect"):
         submit.References(1000, own).fetch("x", {"href": "http://127.0.0.1:9/x"})
 
 

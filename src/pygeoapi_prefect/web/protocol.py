@@ -11,6 +11,7 @@ from flask import Flask, request
 from werkzeug import exceptions
 
 BODILESS = ("GET", "HEAD", "OPTIONS")
+LENGTH, PROTOCOL = "CONTENT_LENGTH", "SERVER_PROTOCOL"  # of PEP 3333
 CHUNKED = ("", "chunked")
 IDENTITY = ("", "identity")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d*)?", re.ASCII)
@@ -32,7 +33,7 @@ def measured(app: Wsgi) -> Wsgi:
     """
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("CONTENT_LENGTH"):
+        if environ.get(LENGTH):
             environ.pop("wsgi.input_terminated", None)
         return app(environ, start_response)
 
@@ -40,8 +41,8 @@ def measured(app: Wsgi) -> Wsgi:
 
 
 def _check() -> None:
-    host = request.environ.get("HTTP_HOST")
-    if host is None and request.environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+    host = request.headers.get("Host")
+    if host is None and request.environ[PROTOCOL] == "HTTP/1.1":
         raise exceptions.BadRequest("The header Host is missing")
     if host is not None and not _HOST.fullmatch(host):
         raise exceptions.BadRequest("The header Host is not valid")

@@ -21,6 +21,7 @@ READERS = {
     "worker": {"worker"},
     "configuration": {"pygeoapi", "bootstrap"},  # both read pygeoapi-config.yml
     "commands": {"bootstrap"},
+    "flows": set(),  # the worker sets it for each job
 }
 # The stack's own: the file and the folder in the image, its Prefect, the blocks that it makes.
 FIXED = {"PYGEOAPI_CONFIG", "PREFECT_API_URL", "RESULT_BLOCK", "CODE_BLOCK"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-WINDOW_CELLS = 1_000_000
+WINDOW_CELLS = 512 * 512
 """Largest window that is read at once, in cells."""
 WHOLLY = 1 - 1e-12
 """Part of a window from which on it counts as covered wholly."""

@@ -26,7 +26,7 @@ SAMPLES = {"waco-dem": Path(__file__).parent / "data" / "dem.tif"}
 
 MAX_BLOCK_BYTES = 64 * 1024 * 1024
 """Largest block, of all bands that are stored together."""
-GDAL_CACHE_BYTES = 64 * 1024 * 1024
+GDAL_CACHE_BYTES = 32 * 1024 * 1024
 """GDAL would keep blocks in 5 % of the machine's memory, whatever a job may have."""
 
 LEAST_CELL = 1e-12

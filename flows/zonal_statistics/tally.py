@@ -14,9 +14,9 @@ Areas = NDArray[np.float64]
 
 BYTES_PER_CELL = 16
 """Bound of what ``Runs`` takes for a cell: a value of up to 8 bytes, an area of 4, a reserve."""
-SAMPLED = 4096
+SAMPLED = 1024
 """Every so many values of a run one is looked at, to find ranges of about equal length."""
-RANGE_SAMPLES = 128
+RANGE_SAMPLES = 256
 """So many samples, over all runs, make a range that is merged at once."""
 SPAN = 1 << 16
 """Whole numbers that lie so close together are counted without sorting."""

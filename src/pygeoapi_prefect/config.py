@@ -20,7 +20,7 @@ DEFAULT_WORK_POOL = "pygeoapi"
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class PrefectDeployment:
-    """Where and how the runs of one process are executed (``processor.prefect.deployment``).
+    """Settings for running one process on a worker (``processor.prefect.deployment``).
 
     Attributes:
         name: Name of the Prefect deployment.

@@ -1,4 +1,4 @@
-"""Why a value does not fit a schema: the places where it does not, each with what was expected.
+"""Explains why a value does not match a schema: each place, with the expected value.
 
 The compiled validator decides everywhere; here one only goes to where it says no. So a fault among
 millions of values is found at its speed, and no more faults are looked for than are told.

@@ -173,7 +173,7 @@ class _Input:
         self._fault((*start, *inner), fault.detail + (REFERENCE if is_reference else ""))
 
     def _may_be_reference(self, value: object) -> bool:
-        """Whether a string looks like what belongs into a link."""
+        """Return true if a string looks like the ``href`` of a link."""
         if not isinstance(value, str) or len(value) > 2000:
             return False
         if _URL.fullmatch(value):
@@ -181,7 +181,7 @@ class _Input:
         return not _takes_text(self._schema) and _PATH.fullmatch(value) is not None
 
     def _check_media_type(self, qualified: Mapping[str, Any], path: explain.Path) -> None:
-        """Where each alternative is for a media type, a value of another one is refused."""
+        """Reject a value whose media type no alternative names, if all alternatives name one."""
         declared = _media_type(qualified)
         parts = self._schema.get("oneOf") or self._schema.get("anyOf") or [self._schema]
         wanted = [part.get("contentMediaType") for part in parts]
@@ -214,7 +214,7 @@ def _essence(media_type: object) -> str:
 
 
 def is_link(value: object) -> bool:
-    """Whether a value is a reference (``link.yaml``)."""
+    """Return true if a value is a reference (``link.yaml``)."""
     return (
         isinstance(value, dict)
         and isinstance(value.get("href"), str)
@@ -223,17 +223,17 @@ def is_link(value: object) -> bool:
 
 
 def is_qualified(value: object) -> bool:
-    """Whether a value is qualified (``qualifiedInputValue.yaml``)."""
+    """Return true if a value is qualified (``qualifiedInputValue.yaml``)."""
     return isinstance(value, dict) and "value" in value and set(value) <= QUALIFIERS
 
 
 def is_text(link: Mapping[str, Any]) -> bool:
-    """Whether a link says that it leads to plain text: a string as it is, without quotes."""
+    """Return true if a link declares plain text: a string as it is, without quotes."""
     return _essence(_media_type(link)) == "text/plain"
 
 
 def _is_json(schema: Mapping[str, Any], link: Mapping[str, Any]) -> bool:
-    """Whether the value behind a link is JSON that the schema can be held against."""
+    """Return true if the value behind a link is JSON that the schema can validate."""
     declared = _media_type(link)
     if declared and "json" not in declared.lower():
         return False
@@ -242,13 +242,13 @@ def _is_json(schema: Mapping[str, Any], link: Mapping[str, Any]) -> bool:
 
 
 def _takes_text(schema: Mapping[str, Any]) -> bool:
-    """Whether the schema, or an alternative of it, is for strings that are text."""
+    """Return true if the schema, or an alternative of it, allows strings that are text."""
     may_be = any("string" in str(part.get("type", "string")) for part in _alternatives(schema))
     return may_be and not _takes_media(schema)
 
 
 def _takes_media(schema: Mapping[str, Any]) -> bool:
-    """Whether the schema, or an alternative of it, is for other content than JSON values."""
+    """Return true if the schema, or an alternative of it, allows content other than JSON."""
     return any(
         part.get("contentMediaType")
         or part.get("contentEncoding")

@@ -167,7 +167,7 @@ class Callbacks:
         return following[1].total_seconds()
 
     def _callback(self, run: runs.Run) -> Callback | None:
-        """What is owed for a run's status; None if it is being, or was, seen to."""
+        """Callback due for a run's status; None if it was sent or is being sent."""
         state = status.status(run)
         if state == "successful":
             # Read again: one that was removed meanwhile, with its record, is not a failed one.

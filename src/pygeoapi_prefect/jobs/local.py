@@ -161,7 +161,7 @@ def owner() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """When a process started; a step of the clock does not change it where there is a ``/proc``.
+    """Start of a process; where there is a ``/proc``, a step of the clock does not change it.
 
     Raises:
         psutil.NoSuchProcess: There is no such process.

@@ -1,4 +1,4 @@
-"""What a flow returned: read as plain JSON from the result block, never unpickled.
+"""Reads what a flow returned as plain JSON from the result block; never unpickles.
 
 ``state.result()`` would trust the serializer that the state names, and import classes by name.
 Prefect persists ``{"__class__": ..., "data": {...}}`` under the key that the state's data names.

@@ -28,12 +28,12 @@ LOGGER = logging.getLogger(__name__)
 ALL = JobFilter()
 MAX_HREF = 300  # of an address in a message, in characters
 DURATION_SCAN = 5_000
-"""How many of the newest jobs are looked at where the list is filtered by duration."""
+"""Number of newest jobs that are read to filter by duration."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """What became of an execute request.
+    """Outcome of an execute request.
 
     Attributes:
         job_id: Identifier of the job.
@@ -178,7 +178,7 @@ class Jobs:
         return JobPage([status.status_info(run) for run in found[:limit]], len(found) > limit)
 
     def count(self) -> int:
-        """How many jobs there are."""
+        """Count all jobs."""
         return runs.count(ALL.as_prefect())
 
     def results(self, job_id: str) -> delivery.Reply:
@@ -237,7 +237,7 @@ class Jobs:
         return own.Found(output, block if isinstance(block, str) else None, output.location)
 
     def details(self, job_id: str) -> JobDetails:
-        """What a page shows of a job; raises as ``get`` does."""
+        """Details of a job for its page; raises as ``get`` does."""
         run = self._shown(self._find(job_id))
         outputs, problem = [], ""
         if status.status(run) == "successful":
@@ -366,7 +366,7 @@ class Jobs:
         )
 
     def _store(self, run: runs.Run) -> storage.Store:
-        """Where the job's outputs are: the block that the flow was told to use."""
+        """Store of the job's outputs: the block that the flow was given."""
         return self._local.store(run.parameters.get("result_storage_block"))
 
     def _remove(self, run: runs.Run) -> None:

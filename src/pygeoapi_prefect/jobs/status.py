@@ -85,17 +85,17 @@ def status_info(run: Run) -> dict[str, Any]:
 
 
 def started(run: Run) -> datetime | None:
-    """When the job began; Prefect also gives a start to a run that was cancelled before."""
+    """Start of the job; Prefect also sets one for a run that was cancelled before it began."""
     return run.start if run.run_count > 0 and status(run) != "accepted" else None
 
 
 def finished(run: Run) -> datetime | None:
-    """When the job ended."""
+    """End of the job."""
     return run.end if run.is_final else None
 
 
 def failure(run: Run) -> errors.StackError:
-    """What to tell a client of a failed job.
+    """Explanation of a failed job for a client.
 
     A documented error of the flow keeps its message, type and status, and of a process that did
     not end by itself the client learns how it ended. Of anything else it learns only that the
@@ -134,7 +134,7 @@ def _message(run: Run, state: str) -> str:
 
 
 def _attempt(run: Run, state: str) -> str | None:
-    """Which attempt it is, once there is more than one; a job that waits waits for its next."""
+    """Number of the attempt, from the second on; for a waiting job that of the next one."""
     number = run.run_count + (state == "accepted")
     if state == "dismissed" or number < 2:
         return None

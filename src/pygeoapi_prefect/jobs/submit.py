@@ -140,7 +140,7 @@ class References:
         self._ends = time.monotonic() + REFERENCES_SECONDS
 
     def fetch(self, _name: str, link: Mapping[str, Any]) -> Any:
-        """What the link of an input leads to.
+        """Fetch the value behind an input's link.
 
         Raises:
             InvalidJobParameterError: It cannot be had, or there are too many, or too slow ones.
@@ -174,7 +174,7 @@ def _check_subscriber(wanted: Mapping[str, str]) -> None:
 
 
 def _check_model(request: Mapping[str, Any]) -> None:
-    """What the flow's ``ExecuteRequest`` would refuse is the client's fault, not the flow's."""
+    """Reject what the flow's ``ExecuteRequest`` would reject: it is the client's fault."""
     try:
         ExecuteRequest.model_validate(request, context=AS_READ)
     except ValidationError as error:

@@ -24,7 +24,7 @@ def usable_media_type(media_type: object) -> str | None:
 
 
 class JobStatusInfoBase(Model):
-    """What is known of a job.
+    """Common members of a job's status.
 
     Attributes:
         job_id: Identifier of the job.
@@ -50,7 +50,7 @@ class JobStatusInfoBase(Model):
 
 
 class OutputExecutionResultInternal(Model):
-    """Where a flow has stored an output.
+    """Location of an output that a flow has stored.
 
     Attributes:
         location: Full location in the result block, beginning with the block's ``basepath``.
@@ -62,7 +62,7 @@ class OutputExecutionResultInternal(Model):
 
 
 class JobStatusInfoInternal(JobStatusInfoBase):
-    """What a flow returns.
+    """Return value of a flow.
 
     Attributes:
         negotiated_execution_mode: How the job was executed.
@@ -78,7 +78,7 @@ class JobStatusInfoInternal(JobStatusInfoBase):
 
 
 class JobStatusInfoRead(JobStatusInfoBase):
-    """What a client reads of a job (``statusInfo.yaml``)."""
+    """Status of a job for clients (``statusInfo.yaml``)."""
 
     type: Literal["process"] = "process"
     links: list[Link] | None = None

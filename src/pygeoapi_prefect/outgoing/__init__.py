@@ -148,7 +148,7 @@ class _Deadline:
 
     @property
     def is_over(self) -> bool:
-        """Whether the time has come."""
+        """True if the deadline has passed."""
         return self.left <= 0
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Where a flow puts its outputs."""
+"""Stores the outputs of a flow."""
 
 from pathlib import Path
 
@@ -54,5 +54,5 @@ def write_output(
 
 
 def is_requested(request: ExecuteRequest, output_id: str) -> bool:
-    """Whether the client wants an output; a request that names none wants all of them."""
+    """Return true if an output is requested; a request that names none requests all."""
     return not request.outputs or output_id in request.outputs

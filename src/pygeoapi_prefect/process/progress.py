@@ -57,7 +57,7 @@ def _report(percent: float, message: str | None) -> None:
 
 
 def _is_due(run_id: UUID, *, final: bool) -> bool:
-    """Whether a report of this run may be sent now; if so, it is noted."""
+    """Return true, and note the time, if a report of this run may be sent now."""
     now = time.monotonic()
     with _lock:
         for other in [run for run, at in _sent.items() if now - at >= SECONDS_BETWEEN]:

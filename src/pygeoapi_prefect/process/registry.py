@@ -45,12 +45,12 @@ class Process:
 
     @property
     def deployment(self) -> PrefectDeployment | None:
-        """Where the process is deployed; None if it runs in the web process."""
+        """Deployment of the process; None if it runs in the web process."""
         return self.settings.prefect.deployment
 
     @property
     def is_vanilla(self) -> bool:
-        """Whether it is an unmodified pygeoapi process."""
+        """True if it is an unmodified pygeoapi process."""
         return not issubclass(self.processor_class, BasePrefectProcessor)
 
     @cached_property

@@ -100,7 +100,7 @@ def refuse_generator(processor_class: type[BaseProcessor]) -> None:
 
 
 def outputs(media_type: object, value: object, described: list[str]) -> list[Generated]:
-    """What a processor returned, by output; what is no media type counts as none.
+    """Values that a processor returned, by output; an invalid media type counts as none.
 
     A process with several outputs returns an object with their identifiers as keys; what a process
     with one output returns is that output, whatever it is.
@@ -123,7 +123,7 @@ def _generated(output_id: str, media_type: str | None, value: object) -> Generat
 
 
 def _wants_json(media_type: str | None, text: str) -> bool:
-    """Whether a string has yet to become JSON: its type is JSON, but it is no JSON text."""
+    """Return true if a string must be encoded: its type is JSON, but it is not JSON text."""
     if media_type != "application/json":
         return False
     try:

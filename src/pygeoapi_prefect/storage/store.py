@@ -139,7 +139,7 @@ class Store:
                 yield piece
 
     def exists(self, path_or_location: str) -> bool:
-        """Whether there is such a file; raises ``StorageUnavailable`` if that cannot be told."""
+        """Return true if the file exists; raises ``StorageUnavailable`` if that is unknown."""
         try:
             self.size(path_or_location)
         except OutputNotFound:
@@ -302,7 +302,7 @@ class LocalStore(Store):
 
 
 def _written(info: Mapping[str, Any]) -> datetime:
-    """When a file was written, as fsspec tells it of a store or of a disk."""
+    """Time at which a file was written, as fsspec reports it for a store or a disk."""
     time = info.get("LastModified", info.get("mtime"))
     if isinstance(time, datetime):
         return time
@@ -310,7 +310,7 @@ def _written(info: Mapping[str, Any]) -> datetime:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What a store raises when it fails; asked for only while handling an exception."""
+    """Exceptions of a failing store; called only while an exception is handled."""
     from aiohttp import ClientError
     from botocore.exceptions import BotoCoreError
 

@@ -32,7 +32,7 @@ class Preview:
 
 
 def preview(output: Output) -> Preview:
-    """How to show one output; a file that is gone is only named."""
+    """Preview of one output; a missing file is only named."""
     essence = output.media_type.partition(";")[0].strip().lower()
     path = urlsplit(output.href).path
     try:

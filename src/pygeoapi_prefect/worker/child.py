@@ -1,4 +1,4 @@
-"""What runs in the forked child: one job, then the end of the process."""
+"""Runs one job in the forked child, then ends the process."""
 
 import asyncio
 import copy
@@ -261,7 +261,7 @@ def drive(flow: Flow[..., Any], flow_run: FlowRun, logger: Any) -> str:
 
 
 def is_still_ours(client: SyncPrefectClient, job: Job) -> bool:
-    """Whether the claim holds; after a long pause the run may have been given to another worker."""
+    """Return true if the claim holds: after a long pause another worker may have the run."""
     if time.monotonic() - job.claimed < STALE_CLAIM_SECONDS:
         return True
     return client.read_flow_run(UUID(job.id)).state_id == UUID(job.state_id)

@@ -1,4 +1,4 @@
-"""What Prefect does for every run and a job does not need; together half of a short job's cost.
+"""Skips per-run work of Prefect that jobs do not need: half of a short job's cost.
 
 All of it concerns a forked child, which ends with its run; nothing else is changed.
 """

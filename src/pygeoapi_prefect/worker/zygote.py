@@ -79,7 +79,7 @@ def preload(modules: Iterable[str]) -> None:
 
 
 def first_message(connection: socket.socket, unpacker: wire.Unpacker) -> dict[str, object]:
-    """What the worker says first; it says nothing else before it is answered.
+    """Receive the worker's first message; it sends no other before the answer.
 
     Raises:
         ConnectionError: The worker is gone.

@@ -1,4 +1,4 @@
-"""What a flow must return, checked where it ran and again where its record is read."""
+"""Contract of a flow's return value, checked by its job and again by the reader of its record."""
 
 import json
 from collections.abc import Mapping

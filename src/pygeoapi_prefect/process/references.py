@@ -1,4 +1,4 @@
-"""What an input by reference leads to, as a file for a flow.
+"""Fetches an input by reference into a file, for a flow.
 
 The web process resolves references to this server's own outputs when it accepts a request, under
 the rules for that request. What it found is kept in labels of the flow run: clients cannot write

@@ -123,6 +123,11 @@ class ManagerSettings(BaseModel):
     max_reference_bytes: int = Field(
         default=16 * 1024 * 1024, gt=0, description="Largest JSON input by reference, in bytes"
     )
+    max_callback_bytes: int = Field(
+        default=16 * 1024 * 1024,
+        gt=0,
+        description="A larger results document is sent to a subscriber with references, in bytes",
+    )
     monitor_link: bool = Field(
         default=True,
         description="Whether the reply of a synchronous execution links to its job (rel=monitor)",

@@ -24,6 +24,7 @@ The tree (status, last part of the OGC type URI)::
     |  +- DeploymentNotFound          500
     +- EngineUnavailable              503
     +- StorageUnavailable             503
+       +- StorageFull                 503
 
 ``JobError``, ``ProcessError`` and their first five and one children are also importable from
 ``pygeoapi.process.exceptions``, the name that flows of the 2023 design use.
@@ -240,3 +241,9 @@ class StorageUnavailable(StackError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "The result store is not available"
     retry_after = 10
+
+
+class StorageFull(StorageUnavailable):
+    """The store behind a block has no space left, or its quota is used up."""
+
+    title = "The result store is full"

@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -101,11 +102,13 @@ class Callbacks:
     Args:
         jobs: The jobs, for their status and results.
         public_url: Root of all links.
+        max_bytes: Largest results document; a larger one has references in the place of values.
     """
 
-    def __init__(self, jobs: Jobs, public_url: str) -> None:
+    def __init__(self, jobs: Jobs, public_url: str, max_bytes: int) -> None:
         self._jobs = jobs
         self._root = public_url
+        self._max_bytes = max_bytes
         self._changed = threading.Event()
         self._lock = threading.Lock()
         self._at_work: set[str] = set()
@@ -238,8 +241,12 @@ class Callbacks:
         """Make an attempt; whether it is the last one."""
         assert callback.url is not None
         try:
-            content = self._content(callback)
-            headers = {"Content-Type": links.JSON, "Event-Id": callback.event_id}
+            size, content = self._content(callback)
+            headers = {
+                "Content-Type": links.JSON,
+                "Content-Length": str(size),
+                "Event-Id": callback.event_id,
+            }
             outgoing.post(callback.url, content, headers)
         except StackError as error:
             is_last = number + 1 >= ATTEMPTS
@@ -251,10 +258,25 @@ class Callbacks:
         LOGGER.info("job %s: subscriber was told: %s", callback.job_id, callback.status)
         return True
 
-    def _content(self, callback: Callback) -> bytes:
-        """The results of a job that was successful; of any other its statusInfo."""
+    def _content(self, callback: Callback) -> tuple[int, bytes | Iterator[bytes]]:
+        """Size and pieces of what is told: results of a successful job, else its statusInfo."""
         if callback.status == "successful":
-            body = self._jobs.document(callback.job_id).body
-            return body if isinstance(body, bytes) else b"".join(body)
+            return self._document(callback.job_id)
         info = self._jobs.get(callback.job_id)
-        return json.dumps({**info, "links": links.job_links(self._root, info)}).encode()
+        content = json.dumps({**info, "links": links.job_links(self._root, info)}).encode()
+        return len(content), content
+
+    def _document(self, job_id: str) -> tuple[int, bytes | Iterator[bytes]]:
+        """The results document, read once for its length alone: it is held nowhere."""
+        size = 0
+        for piece in _pieces(self._jobs.document(job_id).body):
+            size += len(piece)
+            if size > self._max_bytes:
+                LOGGER.info("job %s: its callback carries references: it is too large", job_id)
+                content = b"".join(_pieces(self._jobs.document(job_id, only_references=True).body))
+                return len(content), content
+        return size, self._jobs.document(job_id).body
+
+
+def _pieces(body: bytes | Iterator[bytes]) -> Iterator[bytes]:
+    return iter([body]) if isinstance(body, bytes) else body

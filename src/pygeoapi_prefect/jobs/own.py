@@ -8,7 +8,7 @@ from pygeoapi_prefect import outgoing
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.process.references import OwnOutput
-from pygeoapi_prefect.results.delivery import Output
+from pygeoapi_prefect.results.output import Output
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,11 @@ from pygeoapi_prefect.jobs.filters import JobFilter
 from pygeoapi_prefect.jobs.local import LocalRunner
 from pygeoapi_prefect.models.message import clean, named
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
+from pygeoapi_prefect.models.processes import OutputExecutionResultInternal as Stored
 from pygeoapi_prefect.models.status import usable_media_type
 from pygeoapi_prefect.process.registry import ASYNC, Registry
 from pygeoapi_prefect.results import delivery, links
+from pygeoapi_prefect.results.output import Output
 
 LOGGER = logging.getLogger(__name__)
 ALL = JobFilter()
@@ -74,7 +76,7 @@ class JobDetails:
     info: dict[str, Any]
     request: dict[str, Any]
     run_id: str
-    outputs: list[delivery.Output]
+    outputs: list[Output]
     problem: str
 
 
@@ -192,11 +194,16 @@ class Jobs:
         """
         return self._results(self._find(job_id))
 
-    def document(self, job_id: str) -> delivery.Reply:
-        """The results as a document, whatever the execute request asked for; see ``results``."""
+    def document(self, job_id: str, *, only_references: bool = False) -> delivery.Reply:
+        """The results as a document, whatever the execute request asked for; see ``results``.
+
+        Args:
+            job_id: Identifier of the job.
+            only_references: Whether all outputs are to be given by reference.
+        """
         run = self._find(job_id)
         wanted = {**submit.original_request(run), "response": "document"}
-        return delivery.deliver(self._outputs(run), wanted)
+        return delivery.deliver(self._outputs(run), wanted, only_references=only_references)
 
     def output(
         self, job_id: str, output_id: str, range_header: str | None = None
@@ -232,7 +239,7 @@ class Jobs:
             told = f"{clean(href, MAX_HREF)} cannot be used: {error}"
             raise errors.InvalidJobParameterError(told) from error
 
-    def _found(self, run: runs.Run, output: delivery.Output) -> own.Found:
+    def _found(self, run: runs.Run, output: Output) -> own.Found:
         block = run.parameters.get("result_storage_block")
         return own.Found(output, block if isinstance(block, str) else None, output.location)
 
@@ -328,7 +335,7 @@ class Jobs:
     def _results(self, run: runs.Run) -> delivery.Reply:
         return delivery.deliver(self._outputs(run), submit.original_request(run))
 
-    def _outputs(self, run: runs.Run) -> list[delivery.Output]:
+    def _outputs(self, run: runs.Run) -> list[Output]:
         """The generated outputs of a successful job; for any other job the error that fits."""
         state = status.status(run)
         if state == "failed":
@@ -340,29 +347,27 @@ class Jobs:
         record = self._record(run)
         generated = record.generated_outputs or {}
         store = self._store(run)
-        return [
-            self._output(run, store, key, output.location, output.media_type)
-            for key, output in generated.items()
-        ]
+        return [self._output(run, store, key, output) for key, output in generated.items()]
 
     def _output(
-        self, run: runs.Run, store: storage.Store, output_id: str, location: str, media_type: str
-    ) -> delivery.Output:
+        self, run: runs.Run, store: storage.Store, output_id: str, stored: Stored
+    ) -> Output:
         job_id = status.job_id(run)
         try:
-            inside = store.resolve(location)
+            inside = store.resolve(stored.location)
         except storage.OutsideStore as error:
             LOGGER.error("job %s: output %s is not in its block: %s", job_id, output_id, error)
             raise JobFailedError(f"output '{output_id}' is not in the result storage") from error
         seconds = self._settings.manager.signed_links_seconds
         signed = store.sign(inside, seconds) if seconds else None
-        return delivery.Output(
+        return Output(
             id=output_id,
-            media_type=usable_media_type(media_type) or "application/octet-stream",
+            media_type=usable_media_type(stored.media_type) or "application/octet-stream",
             chunks=lambda start=0, length=None: store.chunks(inside, start, length),
             size=lambda: store.size(inside),
             location=inside,
             href=signed or links.output_url(self._settings.public_url, job_id, output_id),
+            json_bytes=stored.json_bytes,
         )
 
     def _store(self, run: runs.Run) -> storage.Store:

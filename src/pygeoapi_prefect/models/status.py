@@ -23,6 +23,12 @@ def usable_media_type(media_type: object) -> str | None:
     return str(media_type) if is_one else None
 
 
+def is_json_type(media_type: str) -> bool:
+    """Whether a media type is one of JSON (RFC 6839, section 3.1)."""
+    essence = media_type.partition(";")[0].strip().lower()
+    return essence == "application/json" or essence.endswith("+json")
+
+
 class JobStatusInfoBase(Model):
     """Common members of a job's status.
 
@@ -55,10 +61,13 @@ class OutputExecutionResultInternal(Model):
     Attributes:
         location: Full location in the result block, beginning with the block's ``basepath``.
         media_type: Media type of what is stored.
+        json_bytes: Size of the file if ``write_output`` found it to be JSON while it wrote it; not
+            for others to set. A file of another size is not the one that was looked at.
     """
 
     location: str
     media_type: str
+    json_bytes: int | None = None
 
 
 class JobStatusInfoInternal(JobStatusInfoBase):

@@ -59,13 +59,13 @@ def check_address(href: str) -> None:
     _allowed_address(host, port, CHECK_SECONDS)
 
 
-def post(href: str, content: bytes, headers: Mapping[str, str]) -> None:
+def post(href: str, content: bytes | Iterator[bytes], headers: Mapping[str, str]) -> None:
     """Send something to a URL; redirects are not followed.
 
     Args:
         href: An http or https URL.
-        content: The body.
-        headers: Headers, the body's media type among them.
+        content: The body, or its pieces.
+        headers: Headers, the body's media type among them; of pieces also ``Content-Length``.
 
     Raises:
         InvalidJobParameterError: It was not taken; names the URL and says why.

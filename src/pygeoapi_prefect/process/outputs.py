@@ -1,16 +1,35 @@
 """Stores the outputs of a flow."""
 
+import os
+from collections.abc import Buffer, Iterable, Iterator
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from prefect.blocks.core import Block
 from prefect.filesystems import LocalFileSystem, RemoteFileSystem
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
+from pygeoapi_prefect.models.json_check import JsonCheck, NotJson
 from pygeoapi_prefect.models.processes import ExecuteRequest, OutputExecutionResultInternal
+from pygeoapi_prefect.models.status import is_json_type
+from pygeoapi_prefect.storage import Store, store_of
+
+PIECE_BYTES = 1024 * 1024
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A binary stream, such as an open file."""
+
+    def read(self, size: int, /) -> Buffer: ...
+
+
+Content = Buffer | os.PathLike[str] | Readable | Iterable[Buffer]
+"""An output: bytes, the path of a file, a binary stream, or pieces of bytes."""
 
 
 def result_storage(block_name: str | None) -> LocalFileSystem | RemoteFileSystem:
-    """The block that a job's outputs go to.
+    """The block that a job's outputs go to; the same in ``def`` and in ``async def`` flows.
 
     Args:
         block_name: ``<block type slug>/<block name>``, as the flow's ``result_storage_block``. None
@@ -21,7 +40,7 @@ def result_storage(block_name: str | None) -> LocalFileSystem | RemoteFileSystem
     """
     if block_name is None:
         return LocalFileSystem(basepath=str(Path(PREFECT_LOCAL_STORAGE_PATH.value()).absolute()))
-    block = Block.load(block_name)
+    block = Block.load(block_name, _sync=True)  # type: ignore[call-arg]
     if not isinstance(block, LocalFileSystem | RemoteFileSystem):
         raise ValueError(f"the block {block_name} does not store files")
     return block
@@ -31,26 +50,106 @@ def write_output(
     storage: LocalFileSystem | RemoteFileSystem,
     job_id: str,
     file_name: str,
-    content: bytes,
+    content: Content,
     media_type: str,
 ) -> OutputExecutionResultInternal:
-    """Store one output, as it is, in the job's folder.
+    """Store one output, as it is, in the job's folder: whole or not at all.
+
+    It is written in pieces, whatever its size: in a folder beside its place, and then renamed; to
+    S3 as a multipart upload. JSON is checked on the way, so that a results document can hold it
+    without being read for that.
 
     Args:
         storage: The block, from ``result_storage``.
         job_id: Identifier of the job.
         file_name: Name of the file; it becomes part of the output's location.
-        content: The bytes.
+        content: Bytes (anything with a buffer), the path of a file as ``pathlib.Path``, a binary
+            stream, or an iterable of bytes. A ``str`` is refused: it could be a path or text.
         media_type: Media type of the bytes.
 
     Returns:
         What the flow returns for the output, in ``generated_outputs``.
+
+    Raises:
+        TypeError: The content is text, or nothing of the above; nothing is stored.
+        StorageFull: The store has no space left; nothing of the output stays.
+        StorageUnavailable: The store cannot be reached or refuses; nothing of the output stays.
     """
-    path = f"{job_id}/{file_name}"
-    storage.write_path(path, content)
+    return store_output(store_of(storage), f"{job_id}/{file_name}", content, media_type)
+
+
+def store_output(
+    store: Store, path: str, content: Content, media_type: str
+) -> OutputExecutionResultInternal:
+    """The same as ``write_output``, into a store that is open."""
+    watch = _Watch(JsonCheck() if is_json_type(media_type) else None)
+    location = store.write_stream(path, watch.over(pieces(content)))
     return OutputExecutionResultInternal(
-        location=f"{storage.basepath}/{path}", media_type=media_type
+        location=location, media_type=media_type, json_bytes=watch.json_bytes
     )
+
+
+class _Watch:
+    """Looks at what is written.
+
+    Attributes:
+        json_bytes: How many bytes there were, if they are JSON.
+    """
+
+    def __init__(self, check: JsonCheck | None) -> None:
+        self._check = check
+        self.json_bytes: int | None = None
+
+    def over(self, content: Iterator[memoryview]) -> Iterator[memoryview]:
+        size = 0
+        for piece in content:
+            size += len(piece)
+            self._take(piece)
+            yield piece
+        self._take(None)
+        if self._check is not None:
+            self.json_bytes = size
+
+    def _take(self, piece: memoryview | None) -> None:
+        if self._check is None:
+            return
+        try:
+            self._check.end() if piece is None else self._check.feed(piece)
+        except NotJson:
+            self._check = None
+
+
+def pieces(content: Content) -> Iterator[memoryview]:
+    """Content in pieces of at most 1 MiB; raises ``TypeError`` for what is no content."""
+    if isinstance(content, str):
+        raise TypeError("an output is bytes: encode text; give the path of a file as pathlib.Path")
+    if isinstance(content, Buffer):
+        return _slices(content)
+    if isinstance(content, os.PathLike):
+        return _of_file(content)
+    if isinstance(content, Readable):
+        return _of_stream(content)
+    if isinstance(content, Iterable):
+        return (piece for part in content for piece in _slices(part))
+    raise TypeError(f"an output cannot be written from {type(content).__qualname__}")
+
+
+def _slices(content: object) -> Iterator[memoryview]:
+    if not isinstance(content, Buffer):
+        raise TypeError(f"an output is made of bytes, not of {type(content).__qualname__}")
+    view = memoryview(content).cast("B")
+    for start in range(0, len(view), PIECE_BYTES):
+        yield view[start : start + PIECE_BYTES]
+
+
+def _of_file(path: os.PathLike[str]) -> Iterator[memoryview]:
+    with Path(path).open("rb") as file:
+        yield from _of_stream(file)
+
+
+def _of_stream(stream: Readable) -> Iterator[memoryview]:
+    while piece := stream.read(PIECE_BYTES):
+        yield from _slices(piece)
 
 
 def is_requested(request: ExecuteRequest, output_id: str) -> bool:

@@ -19,11 +19,11 @@ from pygeoapi_prefect.models import reference
 from pygeoapi_prefect.models.processes import (
     JobStatus,
     JobStatusInfoInternal,
-    OutputExecutionResultInternal,
 )
 from pygeoapi_prefect.models.status import usable_media_type
 from pygeoapi_prefect.process.contract import UNNAMED
 from pygeoapi_prefect.process.loading import load_processor
+from pygeoapi_prefect.process.outputs import store_output
 
 CONTRACT = "it must return a media type and a value"
 SUFFIXES = {"application/json": "json", "application/geo+json": "geojson", "text/plain": "txt"}
@@ -142,9 +142,8 @@ def store(
         StorageUnavailable: The store cannot be reached or refuses.
     """
     written = {
-        output.id: OutputExecutionResultInternal(
-            location=target.write(f"{job_id}/{output.file_name}", output.content),
-            media_type=output.media_type,
+        output.id: store_output(
+            target, f"{job_id}/{output.file_name}", output.content, output.media_type
         )
         for output in generated
     }

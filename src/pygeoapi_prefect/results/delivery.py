@@ -8,47 +8,18 @@
 | document | any          | any     | 200    | ``results.yaml`` |
 """
 
-import base64
-import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Protocol
+from itertools import chain
+from typing import Any
 
-from pygeoapi_prefect.models import strict_json
-from pygeoapi_prefect.results import links, multipart, problem, ranges
+from pygeoapi_prefect.results import document, filenames, links, multipart, problem, ranges
+from pygeoapi_prefect.results.output import Output
 
 RESULTS_REL = links.OGC_REL + "results"
-
-
-class Chunks(Protocol):
-    """Gives ``length`` bytes from ``start`` on, or all to the end, in pieces."""
-
-    def __call__(self, start: int = 0, length: int | None = None) -> Iterator[bytes]: ...
-
-
-@dataclass(frozen=True)
-class Output:
-    """One generated output.
-
-    Attributes:
-        chunks: Gives the bytes in pieces; notices a missing file when called.
-        size: Gives the number of bytes.
-        href: Where a client finds the output.
-        location: Where it is in its store.
-    """
-
-    id: str
-    media_type: str
-    chunks: Chunks
-    size: Callable[[], int]
-    href: str
-    location: str = ""
-
-    def read(self) -> bytes:
-        """The whole output."""
-        return b"".join(self.chunks())
+SHORT_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -60,20 +31,25 @@ class Reply:
     body: bytes | Iterator[bytes] = b""
 
 
-def deliver(outputs: Sequence[Output], request: Mapping[str, Any]) -> Reply:
+def deliver(
+    outputs: Sequence[Output], request: Mapping[str, Any], *, only_references: bool = False
+) -> Reply:
     """The results in the form that the execute request asked for.
 
     Args:
         outputs: What the job has generated.
         request: The execute request; ``response`` and ``outputs`` count.
+        only_references: Whether outputs are given by reference whatever the request says.
     """
     wanted = request.get("outputs")
     chosen = [o for o in outputs if not wanted or o.id in wanted]
     by_reference = {
-        o.id for o in chosen if (wanted or {}).get(o.id, {}).get("transmissionMode") == "reference"
+        o.id
+        for o in chosen
+        if only_references or (wanted or {}).get(o.id, {}).get("transmissionMode") == "reference"
     }
     if request.get("response") == "document":
-        return document(chosen, by_reference)
+        return in_document(chosen, by_reference)
     if not chosen:
         return Reply(204)
     if len(by_reference) == len(chosen):
@@ -85,7 +61,11 @@ def deliver(outputs: Sequence[Output], request: Mapping[str, Any]) -> Reply:
 
 def single(output: Output) -> Reply:
     """One output, streamed as it is."""
-    headers = (("Content-Type", output.media_type), ("Content-Length", str(output.size())))
+    headers = (
+        ("Content-Type", output.media_type),
+        ("Content-Length", str(output.size())),
+        ("Content-Disposition", filenames.content_disposition(output)),
+    )
     return Reply(200, headers, output.chunks())
 
 
@@ -112,6 +92,7 @@ def ranged(output: Output, range_header: str | None) -> Reply:
         ("Content-Type", output.media_type),
         ("Content-Length", str(span.length)),
         ("Content-Range", span.content_range),
+        ("Content-Disposition", filenames.content_disposition(output)),
         accepted,
     )
     return Reply(HTTPStatus.PARTIAL_CONTENT, part, output.chunks(span.start, span.length))
@@ -133,44 +114,21 @@ def related(outputs: Sequence[Output], by_reference: set[str]) -> Reply:
     return Reply(200, (("Content-Type", content_type),), multipart.body(parts, boundary))
 
 
-def document(outputs: Sequence[Output], by_reference: set[str]) -> Reply:
+def in_document(outputs: Sequence[Output], by_reference: set[str]) -> Reply:
     """All outputs as one JSON object (``results.yaml``)."""
-    results = {
-        o.id: links.link(o.href, RESULTS_REL, o.id, o.media_type)
-        if o.id in by_reference
-        else inline(o.read(), o.media_type)
-        for o in outputs
-    }
-    body = json.dumps(results, ensure_ascii=False).encode()
+    body = _gathered(document.body(outputs, by_reference))
     return Reply(200, (("Content-Type", "application/json"),), body)
 
 
-def inline(content: bytes, media_type: str) -> Any:
-    """A value for a results document (``inlineOrRefData.yaml``).
-
-    Plain text and JSON that is no object stand for themselves. Objects and other text are qualified
-    with their media type, binary content also with its encoding.
-    """
-    essence = media_type.partition(";")[0].strip().lower()
-    if essence == "application/json" or essence.endswith("+json"):
-        try:
-            value = strict_json.loads(content.decode(json.detect_encoding(content)))
-        except (ValueError, RecursionError):  # what the document cannot hold as JSON
-            return _encoded(content, media_type)
-        bare = isinstance(value, str | int | float | bool | list) and essence == "application/json"
-        return value if bare else {"value": value, "mediaType": media_type}
-    if essence.startswith("text/") or essence.endswith("xml"):
-        try:
-            text = content.decode("utf-8")
-        except UnicodeDecodeError:
-            return _encoded(content, media_type)
-        return text if essence == "text/plain" else {"value": text, "mediaType": media_type}
-    return _encoded(content, media_type)
-
-
-def _encoded(content: bytes, media_type: str) -> dict[str, str]:
-    text = base64.b64encode(content).decode("ascii")
-    return {"value": text, "mediaType": media_type, "encoding": "base64"}
+def _gathered(pieces: Iterator[bytes]) -> bytes | Iterator[bytes]:
+    """A short body as a whole: it has a length, and what goes wrong is still an error reply."""
+    begun, size = [], 0
+    for piece in pieces:
+        begun.append(piece)
+        size += len(piece)
+        if size > SHORT_BYTES:
+            return chain(begun, pieces)
+    return b"".join(begun)
 
 
 def _part(output: Output, by_reference: bool) -> multipart.Part:

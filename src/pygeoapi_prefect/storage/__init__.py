@@ -9,8 +9,9 @@ from pygeoapi_prefect.storage.blocks import (
     read_reference,
     save_local_block,
     save_remote_block,
+    store_of,
 )
-from pygeoapi_prefect.storage.store import LocalStore, OutsideStore, Store
+from pygeoapi_prefect.storage.store import LocalStore, OutsideStore, Store, has_no_space
 
 __all__ = [
     "LOCAL",
@@ -18,10 +19,12 @@ __all__ = [
     "LocalStore",
     "OutsideStore",
     "Store",
+    "has_no_space",
     "open_folder",
     "open_store",
     "open_store_by_id",
     "read_reference",
     "save_local_block",
     "save_remote_block",
+    "store_of",
 ]

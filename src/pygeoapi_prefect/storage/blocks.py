@@ -59,6 +59,27 @@ def open_store_by_id(document_id: UUID) -> Store:
     return _cached(str(document_id), routes.read_block(str(document_id)))
 
 
+def store_of(block: LocalFileSystem | RemoteFileSystem) -> Store:
+    """The store over a block that is loaded already, kept for the next time in this process.
+
+    Raises:
+        ConfigurationError: The settings of the block do not fit.
+    """
+    block_type = LOCAL if isinstance(block, LocalFileSystem) else REMOTE
+    key = f"{block_type}:{block.model_dump_json()}"
+    known = _known(key)
+    if known is not None:
+        return known
+    slug = f"{block_type}/{block._block_document_name or 'unsaved'}"
+    try:
+        store = _over(block, slug, block._block_document_id or UUID(int=0))
+    except (ImportError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"the block {slug!r} cannot be used: {error}") from error
+    with _lock:
+        _stores[key] = store
+    return store
+
+
 def open_folder(folder: Path) -> Store:
     """A folder of this machine as a store, for what needs no block: only this machine reads it."""
     path = str(folder.expanduser().absolute())
@@ -118,15 +139,10 @@ def _save(name: str, block: Callable[[], LocalFileSystem | RemoteFileSystem]) ->
 
 
 def _cached(key: str, call: routes.Call) -> Store:
-    """The store kept under a key; what a parent process had is not ours to use after a fork."""
-    global _pid
-    with _lock:
-        if os.getpid() != _pid:
-            _pid = os.getpid()
-            _stores.clear()
-        known = _stores.get(key)
-        if known is not None and not known.failed:
-            return known
+    """The store kept under a key, or made of the block that is read."""
+    known = _known(key)
+    if known is not None:
+        return known
     try:
         document = BlockDocument.model_validate(send(call))
     except ObjectNotFound as error:
@@ -138,20 +154,34 @@ def _cached(key: str, call: routes.Call) -> Store:
     return store
 
 
+def _known(key: str) -> Store | None:
+    """What is kept under a key; what a parent process had is not ours to use after a fork."""
+    global _pid
+    with _lock:
+        if os.getpid() != _pid:
+            _pid = os.getpid()
+            _stores.clear()
+        known = _stores.get(key)
+    return None if known is None or known.failed else known
+
+
 def _make_store(document: BlockDocument) -> Store:
     block_type = document.block_type.slug if document.block_type else ""
     slug = f"{block_type}/{document.name or document.id}"
     _require_type(slug, block_type)
+    model = LocalFileSystem if block_type == LOCAL else RemoteFileSystem
     try:
-        if block_type == LOCAL:
-            folder = LocalFileSystem.model_validate(document.data).basepath or "."
-            path = str(Path(folder).expanduser().absolute())
-            return LocalStore(slug, document.id, path, fsspec.filesystem("file"))
-        block = RemoteFileSystem.model_validate(document.data)
-        filesystem = _remote_filesystem(urlsplit(block.basepath).scheme, block.settings)
-        return Store(slug, document.id, block.basepath, filesystem)
+        return _over(model.model_validate(document.data), slug, document.id)
     except (ImportError, TypeError, ValueError, KeyError) as error:
         raise ConfigurationError(f"the block {slug!r} cannot be used: {error}") from error
+
+
+def _over(block: LocalFileSystem | RemoteFileSystem, slug: str, document_id: UUID) -> Store:
+    if isinstance(block, LocalFileSystem):
+        path = str(Path(block.basepath or ".").expanduser().absolute())
+        return LocalStore(slug, document_id, path, fsspec.filesystem("file"))
+    filesystem = _remote_filesystem(urlsplit(block.basepath).scheme, block.settings)
+    return Store(slug, document_id, block.basepath, filesystem)
 
 
 def _remote_filesystem(scheme: str, settings: Mapping[str, Any]) -> fsspec.AbstractFileSystem:

@@ -5,9 +5,12 @@ to the basepath. Every function takes either and checks that it stays inside the
 ``RemoteFileSystem`` itself does not refuse a relative ``../x``.
 """
 
+import errno
 import logging
+import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+import socket
+from collections.abc import Buffer, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,11 +20,15 @@ from uuid import UUID, uuid4
 
 import fsspec
 
-from pygeoapi_prefect.errors import OutputNotFound, StorageUnavailable
+from pygeoapi_prefect.errors import OutputNotFound, StorageFull, StorageUnavailable
 
 LOGGER = logging.getLogger(__name__)
 CHUNK_BYTES = 1024 * 1024
 PART_BYTES = 8 * CHUNK_BYTES  # what one request to the store carries while streaming
+PROBE_BYTES = 64 * 1024
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE_CODES = ("XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded")
+INSUFFICIENT_STORAGE = 507
 
 
 class OutsideStore(ValueError):
@@ -65,11 +72,12 @@ class Store:
 
         Raises:
             OutsideStore: As ``resolve``.
+            StorageFull: It has no space left.
             StorageUnavailable: The store cannot be reached or refuses.
         """
         return self.write_stream(path, [content])
 
-    def write_stream(self, path: str, chunks: Iterable[bytes]) -> str:
+    def write_stream(self, path: str, chunks: Iterable[Buffer]) -> str:
         """Write a file from pieces without holding it in memory; as ``write`` otherwise.
 
         An error of the iterator leaves no file behind and passes through.
@@ -91,12 +99,19 @@ class Store:
             raise
         return location
 
+    def check_writable(self) -> None:
+        """Write a small file and remove it; raises as ``write`` does."""
+        path = f".pygeoapi-writable-{socket.gethostname()}-{os.getpid()}"
+        self.write(path, bytes(PROBE_BYTES))
+        self.delete(path)
+
     def read(self, path_or_location: str) -> bytes:
         """The whole content of a file.
 
         Raises:
             OutputNotFound: There is no such file.
             OutsideStore: As ``resolve``.
+            StorageFull: It has no space left.
             StorageUnavailable: The store cannot be reached or refuses.
         """
         location = self.resolve(path_or_location)
@@ -243,8 +258,13 @@ class Store:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> StorageUnavailable:
+        if has_no_space(error):
+            LOGGER.warning("store %s (%s) is full: %s", self.slug, self.basepath, error)
+            return StorageFull(f"the result store is full ({self.slug})")
         what = "cannot be reached or used"
-        if isinstance(error, PermissionError):
+        if isinstance(error, OSError) and error.errno == errno.EROFS:
+            what = "is read-only"
+        elif isinstance(error, PermissionError):
             what = "refuses the credentials or the access"
         elif isinstance(error, FileNotFoundError):
             what = "has no such bucket or folder"
@@ -264,7 +284,7 @@ class LocalStore(Store):
         return location
 
     @override
-    def write_stream(self, path: str, chunks: Iterable[bytes]) -> str:
+    def write_stream(self, path: str, chunks: Iterable[Buffer]) -> str:
         location = Path(self.resolve(path))
         part = location.with_name(f".{uuid4().hex}.part")
         try:
@@ -307,6 +327,20 @@ def _written(info: Mapping[str, Any]) -> datetime:
     if isinstance(time, datetime):
         return time
     return datetime.fromtimestamp(time, UTC) if time is not None else datetime.now(UTC)
+
+
+def has_no_space(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, says that a disk, bucket or quota is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            return True
+        answer = getattr(error, "response", None)  # botocore's ClientError
+        if isinstance(answer, dict):
+            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            code = answer.get("Error", {}).get("Code")
+            return status == INSUFFICIENT_STORAGE or code in NO_SPACE_CODES
+        error = error.__cause__
+    return False
 
 
 def _failures() -> tuple[type[Exception], ...]:

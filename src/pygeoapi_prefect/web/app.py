@@ -153,8 +153,9 @@ def create_app() -> Flask:
     edge.prepare(app, manager.settings.manager)
     in_background(local.end_abandoned)
     if client.api_url() is not None:
-        Callbacks(manager.jobs, manager.settings.public_url).start()
-        expiry.start(blocks, manager.settings.manager.shared_result_days)
+        settings = manager.settings
+        Callbacks(manager.jobs, settings.public_url, settings.manager.max_callback_bytes).start()
+        expiry.start(blocks, settings.manager.shared_result_days)
     return app
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pygeoapi_prefect.errors import StackError
-from pygeoapi_prefect.results.delivery import Output
+from pygeoapi_prefect.results.output import Output
 
 TEXT_BYTES = 64 * 1024
 """Longer text is not put into the page."""

@@ -12,7 +12,7 @@ from pygeoapi_prefect.jobs.own import Found, OwnReferences
 from pygeoapi_prefect.process import references
 from pygeoapi_prefect.process.references import OwnOutput
 from pygeoapi_prefect.results import links
-from pygeoapi_prefect.results.delivery import Output
+from pygeoapi_prefect.results.output import Output
 
 ROOT = "https://geo.example.org/ogc/v1"
 HREF = links.output_url(ROOT, "a job", "a/b")

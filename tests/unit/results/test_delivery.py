@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pygeoapi_prefect.results import links
-from pygeoapi_prefect.results.delivery import Output, Reply, deliver, inline, single
+from pygeoapi_prefect.results.delivery import Reply, deliver, single
+from pygeoapi_prefect.results.output import Output
 
 TEXT = b"Hello Joe"
 PNG = b"\x89PNG\r\n\x1a\n\x00"
@@ -147,7 +148,8 @@ def test_no_output_at_all() -> None:
     ],
 )
 def test_inline_values(data: bytes, media_type: str, value: Any) -> None:
-    assert inline(data, media_type) == value
+    reply = deliver([output("o", data, media_type)], {"response": "document"})
+    assert json.loads(content(reply)) == {"o": value}
 
 
 def test_a_single_output_is_streamed() -> None:

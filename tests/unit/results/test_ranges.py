@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from pygeoapi_prefect.results import ranges
-from pygeoapi_prefect.results.delivery import Output, Reply, ranged
+from pygeoapi_prefect.results.delivery import Reply, ranged
+from pygeoapi_prefect.results.output import Output
 
 CONTENT = b"0123456789"
 

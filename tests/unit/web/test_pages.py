@@ -13,7 +13,7 @@ from flask import Flask
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.errors import OutputNotFound
 from pygeoapi_prefect.jobs.service import JobDetails
-from pygeoapi_prefect.results.delivery import Output
+from pygeoapi_prefect.results.output import Output
 from pygeoapi_prefect.web import documents
 from pygeoapi_prefect.web.pages import STATIC, Pages, asset
 

@@ -34,6 +34,7 @@ from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.jobs.submit import Submission, parameters
 from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.process import vanilla
+from pygeoapi_prefect.process.recording import recorded
 from pygeoapi_prefect.process.task_results import keep_with_job
 
 LOGGER = logging.getLogger(__name__)
@@ -137,6 +138,7 @@ class LocalRunner:
             result_serializer="json",
         )
         keep_with_job(flow, submission.job_id)
+        flow.fn = recorded(flow.fn)
         values = parameters(submission, self._settings, self.store(process.result_storage))
         with api() as client:
             flow_run = client.create_flow_run(

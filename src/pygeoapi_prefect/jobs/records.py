@@ -41,7 +41,9 @@ def read(run: Run) -> JobStatusInfoInternal:
     except OutputNotFound:
         raise RecordMissing("the record of the job is gone from the result store") from None
     except (ValueError, RecursionError) as error:
-        raise JobFailedError(f"the record of the job is not JSON; {CONTRACT}") from error
+        raise JobFailedError(
+            "the record of the job is not JSON: it was not stored whole, or by something else"
+        ) from error
     record = document.get("data") if _is_instance(document) else None
     if not isinstance(record, dict):
         raise JobFailedError(f"the flow returned {_kind(document)}; {CONTRACT}")
@@ -68,7 +70,10 @@ def location(run: Run) -> tuple[storage.Store, str]:
     metadata = run.state_data if isinstance(run.state_data, Mapping) else {}
     key, serializer = metadata.get("storage_key"), metadata.get("serializer")
     if not isinstance(key, str) or not key:
-        raise JobFailedError(f"the flow persisted no result; {CONTRACT}")
+        raise JobFailedError(
+            "the record of the job was not stored: the flow does not persist its result, "
+            "or the result store did not take it"
+        )
     kind = serializer.get("type") if isinstance(serializer, Mapping) else None
     if kind != "json":
         raise JobFailedError(f"the record of the job is serialized as {kind}, not as JSON")

@@ -108,6 +108,8 @@ def failure(run: Run) -> errors.StackError:
     match = _EXCEPTION.match(run.state_message)
     if match:
         name, detail = match.groups()
+        if name in _OF_THE_STORE:
+            return errors.JobFailedError(detail)
         if name in _DOCUMENTED:
             return _DOCUMENTED[name](detail)
         for cls in _processor_errors(ProcessorExecuteError):
@@ -174,6 +176,7 @@ def _from_processor_error(cls: type[Any], detail: str) -> errors.JobFailedError:
     return errors.JobFailedError(detail, status=status, type=errors.OGC_EXCEPTIONS + slug)
 
 
+_OF_THE_STORE = (errors.StorageFull.__name__, errors.StorageUnavailable.__name__)
 # Not the two base classes: pygeoapi has others of these names, with messages not for clients.
 _DOCUMENTED: dict[str, type[errors.StackError]] = {
     cls.__name__: cls

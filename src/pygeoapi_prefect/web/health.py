@@ -1,6 +1,9 @@
 """Liveness and readiness, for container and proxy probes."""
 
 import logging
+import math
+import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -11,6 +14,8 @@ from pygeoapi_prefect.engine import client, pools
 from pygeoapi_prefect.errors import EngineUnavailable, StackError
 from pygeoapi_prefect.web import render
 
+WRITE_SECONDS = 30.0  # between one try to write and the next
+WRITE_AGAIN_SECONDS = 5.0  # the same after one that failed
 LOGGER = logging.getLogger(__name__)
 NOT_LOADED = "cannot be loaded; the server's log has the reason"
 NO_STORE = {"Cache-Control": "no-store"}
@@ -42,7 +47,7 @@ def readiness(
     broken = {f"process {process_id}": NOT_LOADED for process_id in unavailable}
     checks: dict[str, Callable[[], object]] = {"prefect": client.check}
     for slug in blocks:
-        checks[slug] = lambda slug=slug: storage.open_store(slug).exists("ready")  # type: ignore[misc]
+        checks[slug] = Writable(slug).check
 
     def readyz() -> Response:
         state = {name: _state(check) for name, check in checks.items()}
@@ -57,6 +62,45 @@ def readiness(
         return Response(body, 200 if ready else 503, NO_STORE, content_type="application/json")
 
     return readyz
+
+
+class Writable:
+    """Tells whether a result store can be read and, tried now and then, written.
+
+    Args:
+        slug: Slug of the block.
+        clock: Gives the time, in seconds.
+    """
+
+    def __init__(self, slug: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._slug = slug
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._due = -math.inf
+        self._error: StackError | None = None
+
+    def check(self) -> None:
+        """Raise what keeps the store from being used.
+
+        Raises:
+            StackError: It cannot be opened or read now, or could not be written the last time.
+        """
+        store = storage.open_store(self._slug)
+        store.exists("ready")
+        with self._lock:
+            if self._clock() >= self._due:
+                self._try(store)
+            if self._error is not None:
+                raise self._error
+
+    def _try(self, store: storage.Store) -> None:
+        self._error = None
+        try:
+            store.check_writable()
+        except StackError as error:
+            self._error = error
+        pause = WRITE_SECONDS if self._error is None else WRITE_AGAIN_SECONDS
+        self._due = self._clock() + pause
 
 
 def _taken(pool: str, queue: str) -> None:

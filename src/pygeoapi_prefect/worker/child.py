@@ -45,6 +45,7 @@ from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.process import task_results
 from pygeoapi_prefect.process.contract import CONTRACT, verify
 from pygeoapi_prefect.process.memory import LIMIT_VARIABLE
+from pygeoapi_prefect.process.recording import recorded
 from pygeoapi_prefect.worker import download, ending, lean, orphans, wire
 from pygeoapi_prefect.worker.wire import Job
 
@@ -310,7 +311,7 @@ def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:
     if name.startswith(JOB_NAME_PREFIX):
         task_results.keep_with_job(own, name.removeprefix(JOB_NAME_PREFIX))
     if not own.isgenerator:
-        own.fn = checked(flow.fn, job)
+        own.fn = recorded(checked(flow.fn, job))
     return own
 
 

@@ -59,7 +59,7 @@ class Layout:
 
     @property
     def logs(self) -> Path:
-        """One log file per process; that of the previous start ends in ``.1``."""
+        """One log file per process; what was written before (16 MiB, or a start) is in ``.1``."""
         return self.state / "logs"
 
     @property

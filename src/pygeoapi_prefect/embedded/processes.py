@@ -5,6 +5,7 @@ of a stack, however deep, carries the stack's folder in its environment (``MARK`
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -18,6 +19,7 @@ MARK = "PYGEOAPI_PREFECT_EMBEDDED"
 """Environment variable that every process of a stack inherits: the stack's folder."""
 
 TAIL_LINES = 25
+LOG_BYTES = 16 << 20
 CLOCK_TOLERANCE = 2.0  # seconds; the start time follows corrections of the system's clock
 
 
@@ -110,6 +112,19 @@ def spawn(
             start_new_session=True,
         )
     return Child(name, process, Identity.of(process.pid), log, stop_signal)
+
+
+def rotate(log: Path, limit: int = LOG_BYTES) -> None:
+    """Move the content of a log that has grown too large to ``.log.1``, which it replaces.
+
+    The file itself stays: its process, and what that has started, go on appending to it. What they
+    write in the microseconds between the end of the copy and the cut is lost.
+    """
+    if not log.exists() or log.stat().st_size <= limit:
+        return
+    with log.open("rb+") as content, log.with_suffix(".log.1").open("wb") as old:
+        shutil.copyfileobj(content, old, 1 << 20)
+        content.truncate(0)
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:

@@ -19,6 +19,7 @@ from pygeoapi_prefect.embedded.processes import (
     end_children,
     family,
     marked,
+    rotate,
     session,
     spawn,
     tail,
@@ -104,6 +105,8 @@ class Stack:
             for name in self._restarts.take_due(time.monotonic()):
                 self._spawn(self._programs[name], again=True)
                 self._tell(f"{name} is started again, process {self._children[name].process.pid}")
+            for child in self._children.values():
+                rotate(child.log)
             time.sleep(WATCH_SECONDS)
 
     def stop(self) -> None:

@@ -15,6 +15,7 @@ from pygeoapi_prefect.embedded.processes import (
     end_children,
     family,
     marked,
+    rotate,
     session,
     spawn,
     tail,
@@ -154,3 +155,43 @@ def test_a_session_outlives_its_leader(tmp_path: Path) -> None:
     assert session(os.getpid(), str(tmp_path)) == []
 
     end(session(child.identity.pid, str(tmp_path)), signal.SIGTERM, 10)
+
+
+WRITER = """
+import subprocess, sys
+for line in sys.stdin:
+    print(line.strip(), flush=True)
+    subprocess.run(["echo", "child of", line.strip()])
+"""
+
+
+def test_fault_34_a_log_is_rotated_while_its_process_writes(tmp_path: Path) -> None:
+    """Fault 34: nothing is renamed below the process, nor below what it has started."""
+    log = tmp_path / "web.log"
+    with log.open("ab") as output:
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER], stdin=subprocess.PIPE, stdout=output, text=True
+        )
+    assert writer.stdin is not None
+
+    def write(line: str) -> None:
+        assert writer.stdin is not None
+        writer.stdin.write(line + "\n")
+        writer.stdin.flush()
+        wait_for(lambda: f"child of {line}" in log.read_text(), 20, "the line")
+
+    write("first")
+    rotate(log, limit=1000)
+    assert log.read_text() == "first\nchild of first\n"
+    rotate(log, limit=10)
+    assert (log.read_text(), log.with_suffix(".log.1").read_text()) == (
+        "",
+        "first\nchild of first\n",
+    )
+    write("second")
+    assert log.read_text() == "second\nchild of second\n"
+    rotate(log, limit=10)
+    assert log.with_suffix(".log.1").read_text() == "second\nchild of second\n"
+    writer.stdin.close()
+    assert writer.wait(20) == 0
+    rotate(tmp_path / "none.log")

@@ -22,6 +22,7 @@ from typing import NoReturn
 
 from pygeoapi_prefect.worker import orphans, wire
 from pygeoapi_prefect.worker.memory import MemoryWatch
+from pygeoapi_prefect.worker.output import Output
 
 # The child sends SIGTERM itself: of two signals from outside, the second may reach another thread
 # of it, and be first or not wake the main one.
@@ -51,6 +52,7 @@ PRELOAD = (
     "pygeoapi_prefect.process.outputs",
     "pygeoapi_prefect.process.progress",
     "pygeoapi_prefect.storage",
+    "pygeoapi_prefect.engine.log.capture",
     "pygeoapi_prefect.worker.child",
 )
 
@@ -103,6 +105,7 @@ class Zygote:
         self._child = child
         self._connection = connection
         self._jobs: dict[int, wire.Job] = {}
+        self._outputs: dict[int, Output] = {}
         self._settings = child.SettingsCache()
         self._memory = MemoryWatch()
         self._over_memory: set[int] = set()
@@ -124,6 +127,10 @@ class Zygote:
         self._say(ready=os.getpid())
         while True:
             for key, _ in self._selector.select(self._watch_memory()):
+                if isinstance(key.data, Output):
+                    if key.data.copy() == 0:
+                        self._selector.unregister(key.fileobj)
+                    continue
                 if key.fileobj is not self._connection:
                     with suppress(BlockingIOError):
                         os.read(self._wake_read, READ_BYTES)
@@ -176,17 +183,32 @@ class Zygote:
             settings = self._settings.get(job.env)
             if thread_count() != 1:
                 raise RuntimeError("the fork server has more than one thread")
-            pid = os.fork()
+            output = Output()
+            pid = self._forked(output)
         except Exception as error:  # a wrong setting, no memory, no process left
             self._say(exited=job.id, error=f"{type(error).__name__}: {error}")
             return
         if pid == 0:
-            self._become_child(job, settings)
-        self._jobs[pid] = job
+            self._become_child(job, settings, output)
+        output.keep()
+        self._selector.register(output.reading, selectors.EVENT_READ, output)
+        self._jobs[pid], self._outputs[pid] = job, output
         self._say(started=job.id, pid=pid)
 
-    def _become_child(self, job: wire.Job, settings: object) -> NoReturn:
+    @staticmethod
+    def _forked(output: Output) -> int:
         try:
+            return os.fork()
+        except OSError:
+            output.keep()
+            output.close()
+            raise
+
+    def _become_child(self, job: wire.Job, settings: object, output: Output) -> NoReturn:
+        try:
+            output.become()
+            for other in self._outputs.values():
+                os.close(other.reading)
             signal.set_wakeup_fd(-1)
             self._selector.close()
             self._connection.close()
@@ -228,6 +250,7 @@ class Zygote:
             orphans.end(self._jobs)
             job = self._jobs.pop(pid, None)
             if job is not None:
+                self._end_output(self._outputs.pop(pid))
                 self._say(
                     exited=job.id,
                     code=os.waitstatus_to_exitcode(status),
@@ -236,6 +259,11 @@ class Zygote:
                     is_over_memory=pid in self._over_memory,
                 )
             self._over_memory.discard(pid)
+
+    def _end_output(self, output: Output) -> None:
+        with suppress(KeyError):  # it has been read to its end
+            self._selector.unregister(output.reading)
+        output.close()
 
     def _say(self, **message: object) -> None:
         with suppress(ConnectionError):  # the worker is gone: the next reading says so

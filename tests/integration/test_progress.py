@@ -1,5 +1,6 @@
 """Progress reports on a real Prefect server."""
 
+import time
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -8,8 +9,8 @@ from prefect import flow
 from prefect.client.schemas.objects import FlowRun
 
 from pygeoapi_prefect.engine.client import api
-from pygeoapi_prefect.process import progress
-from pygeoapi_prefect.process.progress import report_progress
+from pygeoapi_prefect.process.progress import delivered, report_progress
+from support.polling import wait_for
 from support.prefect_api import use_prefect
 from support.stack import RunningStack
 
@@ -29,7 +30,13 @@ def run_id(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[UUI
         yield run.id
         with api() as client:
             client.delete_flow_run(run.id)
-    progress._sent.clear()
+
+
+def told(run_id: UUID, **labels: object) -> dict[str, object]:
+    """What has arrived as soon as these labels are among it."""
+    wanted = {f"pygeoapi.{name}": value for name, value in labels.items()}
+    wait_for(lambda: wanted.items() <= labels_of(run_id).items(), 10, lambda: labels_of(run_id))  # type: ignore[arg-type,return-value]
+    return labels_of(run_id)
 
 
 def labels_of(run_id: UUID) -> dict[str, object]:
@@ -40,29 +47,43 @@ def labels_of(run_id: UUID) -> dict[str, object]:
 
 def test_report_is_kept_in_the_labels_of_the_run(run_id: UUID) -> None:
     report_progress(12.9, "reading")
-    assert labels_of(run_id) == {"pygeoapi.progress": 12, "pygeoapi.message": "reading"}
+    assert told(run_id, progress=12) == {"pygeoapi.progress": 12, "pygeoapi.message": "reading"}
 
 
-def test_reports_are_throttled_but_the_last_one_arrives(run_id: UUID) -> None:
-    for percent in range(100):
+def test_fault_9_the_newest_report_always_arrives(run_id: UUID) -> None:
+    """Fault 9: a report within a second of the one before, and no other after it."""
+    for percent in range(67):
         report_progress(percent, f"step {percent}")
-    assert labels_of(run_id)["pygeoapi.progress"] < 100  # type: ignore[operator]
-    report_progress(100)
-    told = labels_of(run_id)
-    assert told["pygeoapi.progress"] == 100
-    assert str(told["pygeoapi.message"]).startswith("step ")
+    assert told(run_id, progress=66)["pygeoapi.message"] == "step 66"
+    report_progress(80)
+    assert told(run_id, progress=80)["pygeoapi.message"] == "step 66"
+
+
+def test_fault_34_many_reports_take_no_time(run_id: UUID) -> None:
+    """Fault 34: 20 000 reports, of which the last half says 100 %."""
+    began = time.monotonic()
+    with delivered(str(run_id)):
+        for number in range(20_000):
+            report_progress(min(number / 100, 100), f"step {number}")
+    assert time.monotonic() - began < 15  # half a second on a quiet machine
+    assert labels_of(run_id) == {"pygeoapi.progress": 100, "pygeoapi.message": "step 19999"}
 
 
 def test_long_messages_are_cut_and_percentages_kept_in_range(run_id: UUID) -> None:
     report_progress(130.0, "x" * 300)
-    assert labels_of(run_id) == {"pygeoapi.progress": 100, "pygeoapi.message": "x" * 200}
+    expected = {"pygeoapi.progress": 100, "pygeoapi.message": "x" * 200}
+    assert told(run_id, progress=100) == expected
+
+
+def test_a_message_that_prefect_cannot_hold_is_escaped(run_id: UUID) -> None:
+    report_progress(5, "a\0b\ud800")
+    assert told(run_id, progress=5)["pygeoapi.message"] == "a\\x00b\\ud800"
 
 
 def test_other_labels_stay(run_id: UUID) -> None:
     with api() as client:
         client.update_flow_run_labels(run_id, {"other": "kept"})
     report_progress(1)
+    told(run_id, progress=1)
     with api() as client:
-        labels = client.read_flow_run(run_id).labels
-    assert labels["other"] == "kept"
-    assert labels["pygeoapi.progress"] == 1
+        assert client.read_flow_run(run_id).labels["other"] == "kept"

@@ -13,7 +13,7 @@ from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.engine.states import StateType
 from pygeoapi_prefect.models.message import clean
-from pygeoapi_prefect.process.progress import MESSAGE_LABEL, PROGRESS_LABEL
+from pygeoapi_prefect.process.progress import ATTEMPT_LABEL, MESSAGE_LABEL, PROGRESS_LABEL
 
 NAME_PREFIX = "pygeoapi_job_"
 TAG = "pygeoapi"
@@ -124,10 +124,10 @@ def rfc3339(time: datetime) -> str:
 
 
 def _message(run: Run, state: str) -> str:
-    told = run.labels.get(MESSAGE_LABEL)
+    told = None if _is_outdated(run) else run.labels.get(MESSAGE_LABEL)
     if state == "failed":
         message = str(failure(run))
-    elif state == "running" and isinstance(told, str) and told:
+    elif state in ("running", "successful") and isinstance(told, str) and told:
         message = told
     else:
         message = MESSAGES[state]
@@ -148,11 +148,17 @@ def _progress(run: Run, state: str) -> int | None:
     if state == "successful":
         return 100
     value = run.labels.get(PROGRESS_LABEL)
-    if state == "accepted":
+    if state == "accepted" or (value is not None and _is_outdated(run)):
         return 0
     if not isinstance(value, int | float) or math.isnan(value):
         return None
     return int(max(0, min(100, value)))
+
+
+def _is_outdated(run: Run) -> bool:
+    """Whether the last report is of an earlier attempt than the run is in."""
+    attempt = run.labels.get(ATTEMPT_LABEL)
+    return isinstance(attempt, int) and attempt < run.run_count
 
 
 def _descendants(cls: type[Any]) -> Iterator[type[Any]]:

@@ -89,6 +89,26 @@ def test_progress_comes_from_the_label(label: float, expected: int) -> None:
     assert status.status_info(run("COMPLETED", labels=labels))["progress"] == 100
 
 
+def test_fault_9_the_flows_last_message_stays() -> None:
+    """Fault 9: where there is none, the default is told."""
+    told = {"pygeoapi.message": "wrote 5 zones", "pygeoapi.attempt": 1}
+    assert status.status_info(run("COMPLETED", labels=told))["message"] == "wrote 5 zones"
+    assert status.status_info(run("COMPLETED"))["message"] == "The process has finished"
+    dismissed = status.status_info(run("CANCELLED", labels=told))
+    assert dismissed["message"] == "The job was dismissed"
+
+
+def test_fault_9_an_attempt_begins_at_0() -> None:
+    """Fault 9: what an earlier attempt has told does not count."""
+    labels = {"pygeoapi.progress": 66, "pygeoapi.message": "writing", "pygeoapi.attempt": 1}
+    first = status.status_info(run("RUNNING", run_count=1, labels=labels))
+    assert (first["progress"], first["message"]) == (66, "writing")
+    second = status.status_info(run("RUNNING", run_count=2, labels=labels))
+    assert (second["progress"], second["message"]) == (0, "The process is running (attempt 2)")
+    labels["pygeoapi.attempt"] = 2
+    assert status.status_info(run("RUNNING", run_count=2, labels=labels))["progress"] == 66
+
+
 def failure(message: str, state: str = "FAILED", **changes: Any) -> errors.StackError:
     return status.failure(run(state, message=message, **changes))
 

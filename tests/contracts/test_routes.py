@@ -56,6 +56,7 @@ EXAMPLES: dict[str, Call] = {
     "write_logs": routes.write_logs(
         [{"name": "a", "level": 20, "message": "b", "timestamp": TIME, "flow_run_id": ID}]
     ),
+    "find_log_line": routes.find_log_line(ID, TIME),
     "create_flow": routes.create_flow("zonal-statistics"),
     "create_deployment": routes.create_deployment({"name": "a", "flow_id": ID, **DEPLOYMENT}),
     "update_deployment": routes.update_deployment(ID, DEPLOYMENT),

@@ -33,7 +33,7 @@ def run_id(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[UUI
 
 
 def told(run_id: UUID, **labels: object) -> dict[str, object]:
-    """What has arrived as soon as these labels are among it."""
+    """Labels that have arrived, as soon as these labels are among it."""
     wanted = {f"pygeoapi.{name}": value for name, value in labels.items()}
     wait_for(lambda: wanted.items() <= labels_of(run_id).items(), 10, lambda: labels_of(run_id))  # type: ignore[arg-type,return-value]
     return labels_of(run_id)

@@ -1,11 +1,12 @@
 """Prefect-powered processes that only tests need: slow, failing and careless ones."""
 
+import logging
 import subprocess
 import sys
 import time
 from typing import Any
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.runtime import flow_run
 from pygeoapi.models import processes as schemas
 from pygeoapi.process import exceptions
@@ -274,3 +275,24 @@ NAMES = ("a/b", "line\nbreak", 'quoted">', "größe 温度", "..x", "/")
 class NamesProcessor(BasePrefectProcessor):
     process_flow = names
     process_description = description("names", *NAMES)
+
+
+@flow(name="talking-here", log_prints=True)
+def talking_here(
+    job_id: str,
+    result_storage_block: str | None,
+    process_description: schemas.ProcessDescription,
+    execution_request: schemas.ExecuteRequest,
+) -> schemas.JobStatusInfoInternal:
+    """Say something in each way."""
+    logging.getLogger("my_package").info("talking to the log")
+    get_run_logger().info("talking to the run's log")
+    print("talking to a screen")  # noqa: T201
+    storage = result_storage(result_storage_block)
+    output = write_output(storage, job_id, "result.txt", b"done", "text/plain")
+    return done(job_id, process_description.id, result=output)
+
+
+class TalkingHereProcessor(BasePrefectProcessor):
+    process_flow = talking_here
+    process_description = description("talking-here")

@@ -1,6 +1,7 @@
 """Unmodified pygeoapi processes of every kind: what they take, return and raise."""
 
 import asyncio
+import logging
 import struct
 import time
 import zlib
@@ -155,3 +156,22 @@ class CoroutineProcessor(BaseProcessor):  # type: ignore[misc]
     async def execute(self, data: dict[str, Any]) -> tuple[str | None, Any]:
         await asyncio.sleep(0.01)
         return VALUES[data.get("kind", "text")]
+
+
+class TalkingProcessor(BaseProcessor):  # type: ignore[misc]
+    """Logs and prints a word again and again, beside others that do so."""
+
+    def __init__(self, definition: dict[str, Any]) -> None:
+        super().__init__(definition, metadata(ANYTHING))
+
+    def execute(self, data: dict[str, Any]) -> tuple[str, str]:
+        word = str(data["kind"])
+        for number in range(50):
+            logging.getLogger("someones.processor").info("logged %s %d", word, number)
+            print("printed", word, number)  # noqa: T201
+            time.sleep(0.002)
+        logging.getLogger("someones.processor").debug("not told")
+        logging.getLogger("httpx").info("machinery")
+        if word == "raise":
+            raise ValueError("no such zone")
+        return "text/plain", word

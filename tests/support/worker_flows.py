@@ -1,13 +1,19 @@
 """Flows that try a worker; this file is what the worker downloads and loads."""
 
+import contextlib
 import ctypes
+import io
 import json
+import logging
 import mmap
 import os
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +164,73 @@ def ok(folder: str, job_id: str) -> None:
     note(folder, job_id)
 
 
+def talk(folder: str, job_id: str) -> None:
+    """Every way to say something; each line is to be in the log once."""
+    logger = logging.getLogger("my_package.module")
+    logger.debug("not told")
+    logger.info("told by %s", "logging")
+    logger.warning("a warning")
+    try:
+        raise KeyError("no such zone")
+    except KeyError:
+        logger.exception("an error")
+    logger.info("%d arguments", "wrong")
+    get_run_logger().info("told by Prefect's logger")
+    logging.getLogger("httpx").info("machinery")
+    logging.getLogger("botocore").warning("machinery in trouble")
+    print("printed", 1, sep="-")  # noqa: T201
+    print("two\nlines", file=sys.stderr)  # noqa: T201
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        print("caught")  # noqa: T201
+    assert text.getvalue() == "caught\n"
+    thread = threading.Thread(target=logger.info, args=("told by a thread",))
+    thread.start()
+    thread.join()
+    told = [(pool_task.submit("a task")), (pool_task.submit("another"))]
+    assert [each.result() for each in told] == ["a task", "another"]
+    note(folder, job_id)
+
+
+def shout(folder: str, job_id: str) -> None:
+    """Write past Python: through a shell, and straight to the file descriptor."""
+    os.system("echo told by a shell")
+    for _ in range(3000):
+        os.write(1, b"x" * 999 + b"\n")
+    note(folder, job_id)
+
+
+@task
+def pool_task(name: str) -> str:
+    logging.getLogger("my_package.tasks").info("told by %s", name)
+    print("printed by", name)  # noqa: T201
+    return name
+
+
+HOSTILE = {
+    0: "a lone surrogate \ud800 \udfff",
+    1: "a NUL \0 within",
+    2: "x" * 3_000_000,
+    3: "escapes \x1b[31m \r\n\t \x7f",
+    4: "\U0001f600 \u20ac",
+    5: "",
+}
+
+
+def chatter(folder: str, job_id: str, lines: str = "1000") -> None:
+    """Log many numbered lines, of which one in a hundred is hostile."""
+    logger = logging.getLogger("my\0package\udfff")
+    note(folder, job_id, before=memory_mb())
+    for number in range(int(lines)):
+        hostile = HOSTILE.get(number // 100 % len(HOSTILE), "") if number % 100 == 0 else ""
+        logger.log(99_999 if number % 100 == 1 else 20, "%06d %s", number, hostile)
+    note(folder, job_id, after=memory_mb())
+
+
+def memory_mb() -> float:
+    """Largest resident memory of this process so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def segv(folder: str, job_id: str) -> None:
     note(folder, job_id)
     ctypes.string_at(0)
@@ -214,6 +287,9 @@ ACTIONS = (
         map_file,
         look,
         ok,
+        shout,
+        talk,
+        chatter,
     ),
     *(segv, leave, vanish, kill, kill_at_first, kill_then_fail, kill_parent),
 )
@@ -223,13 +299,21 @@ def work(job_id: str, action: str, folder: str) -> object:
     """Do what is asked."""
     if action == "none":
         return None
-    {function.__name__: function for function in ACTIONS}[action](folder, job_id)
+    name, *arguments = action.split(":")
+    functions: dict[str, Callable[..., None]] = {each.__name__: each for each in ACTIONS}
+    functions[name](folder, job_id, *arguments)
     return JobStatusInfoInternal(jobID=job_id, processID="probe", status="successful")
 
 
 @flow(name="worker-probe", log_prints=True)
 def probe(job_id: str, action: str, folder: str) -> object:
     """A job of one attempt."""
+    return work(job_id, action, folder)
+
+
+@flow(name="worker-probe-quiet")
+def probe_quiet(job_id: str, action: str, folder: str) -> object:
+    """A job whose flow does not ask for its prints to be logged."""
     return work(job_id, action, folder)
 
 

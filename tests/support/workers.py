@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,7 @@ QUEUE = "jobs"
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 ENTRYPOINTS = {
     "worker-probe": "probe",
+    "worker-probe-quiet": "probe_quiet",
     "worker-probe-again": "probe_again",
     "worker-probe-async": "probe_async",
     "worker-probe-hooks": "probe_hooks",
@@ -154,6 +156,32 @@ class Pool:
     def wait_for_note(self, run_id: str) -> dict[str, Any]:
         """What a job has written down first."""
         return wait_for(lambda: self.notes(run_id), 30, "the job has started")[0]
+
+    def log(self, run_id: str) -> list[dict[str, Any]]:
+        """The log of a run, in order."""
+        return list(self.log_pages(run_id))
+
+    def log_pages(self, run_id: str) -> Iterator[dict[str, Any]]:
+        """The log of a run, in order, read page by page."""
+        wanted: dict[str, Any] = {"flow_run_id": {"any_": [run_id]}}
+        last = None
+        while True:
+            rows = self.api.post("/logs/filter", json={"logs": wanted, "limit": 200})
+            page = [row for row in rows.raise_for_status().json() if row != last]
+            yield from page
+            if not page:
+                return
+            last = page[-1]  # each has a time of its own, so that a time tells where to go on
+            wanted["timestamp"] = {"after_": last["timestamp"]}
+
+    def wait_for_log(self, run_id: str, last: str) -> list[dict[str, Any]]:
+        """The log of a run as soon as it has a message that contains this."""
+
+        def complete() -> list[dict[str, Any]]:
+            rows = self.log(run_id)
+            return rows if any(last in row["message"] for row in rows) else []
+
+        return wait_for(complete, 30, lambda: f"{last}; the log is {self.log(run_id)}")
 
     def cancel(self, run_id: str) -> None:
         """Ask for the cancellation of a run, as the web process does."""

@@ -41,6 +41,12 @@ def api() -> Iterator[SyncPrefectClient]:
         yield client
 
 
+def adopt(client: SyncPrefectClient) -> None:
+    """Use a client that is there already as this process's own; that of a job's run."""
+    with _lock:
+        _keep(client)
+
+
 def api_url() -> str | None:
     """Address of Prefect's API as configured; None means Prefect's ephemeral server."""
     url: str | None = PREFECT_API_URL.value()
@@ -103,8 +109,12 @@ def _client() -> tuple[SyncPrefectClient, SettingsContext]:
                 client = get_client(
                     sync_client=True, httpx_settings={"timeout": TIMEOUT, "limits": LIMITS}
                 )
-            current = get_settings_context()
-            settings = current.settings.copy_with_update({PREFECT_CLIENT_MAX_RETRIES: 0})
-            _clients.clear()  # what a parent process had is not ours to use
-            _clients[pid] = client, SettingsContext(profile=current.profile, settings=settings)
+            _keep(client)
         return _clients[pid]
+
+
+def _keep(client: SyncPrefectClient) -> None:
+    current = get_settings_context()
+    settings = current.settings.copy_with_update({PREFECT_CLIENT_MAX_RETRIES: 0})
+    _clients.clear()  # what a parent process had is not ours to use
+    _clients[os.getpid()] = client, SettingsContext(profile=current.profile, settings=settings)

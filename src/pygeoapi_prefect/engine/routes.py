@@ -259,6 +259,18 @@ def find_block(type_slug: str, name: str) -> Call:
     return Call("GET", route, values, query={"include_secrets": "true"})
 
 
+# -- Logs ----------------------------------------------------------------------------------------
+
+
+def find_log_line(run_id: str, moment: str) -> Call:
+    """Find the line of a run's log of one moment."""
+    wanted = {
+        "flow_run_id": {"any_": [run_id]},
+        "timestamp": {"after_": moment, "before_": moment},
+    }
+    return Call("POST", "/logs/filter", body={"logs": wanted, "limit": 1}, always_there=True)
+
+
 # -- Server --------------------------------------------------------------------------------------
 
 

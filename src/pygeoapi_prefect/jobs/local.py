@@ -4,9 +4,9 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,8 @@ from pygeoapi_prefect import storage
 from pygeoapi_prefect.config import ManagerSettings
 from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.engine.client import api
+from pygeoapi_prefect.engine.log.capture import into
+from pygeoapi_prefect.engine.log.runlog import RunLog
 from pygeoapi_prefect.engine.state_messages import clean_messages
 from pygeoapi_prefect.engine.states import StateType
 from pygeoapi_prefect.errors import (
@@ -34,6 +36,7 @@ from pygeoapi_prefect.jobs.background import in_background
 from pygeoapi_prefect.jobs.submit import Submission, parameters
 from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.process import vanilla
+from pygeoapi_prefect.process.progress import delivered
 from pygeoapi_prefect.process.recording import recorded
 from pygeoapi_prefect.process.task_results import keep_with_job
 
@@ -78,18 +81,15 @@ class LocalRunner:
         target = self.store(process.result_storage)
         recorded = self._recorders.submit(self._record_start, submission)
         try:
-            generated = vanilla.run(
-                process.new_processor(),
-                submission.job_id,
-                submission.request,
-                process.description["outputs"],
-            )
-            record = vanilla.store(target, submission.job_id, process.id, generated)
+            with logged(lambda: recorded.result().id, submission.job_id):
+                generated = vanilla.run(
+                    process.new_processor(),
+                    submission.job_id,
+                    submission.request,
+                    process.description["outputs"],
+                )
+                record = vanilla.store(target, submission.job_id, process.id, generated)
         except Exception as error:
-            expected = isinstance(error, StackError | GenericError)
-            details = None if expected else error
-            told = clean(f"{type(error).__name__}: {clean(error)}")
-            LOGGER.warning("job %s failed: %s", submission.job_id, told, exc_info=details)
             run = self._end(recorded.result(), "FAILED", status.failed_message(error), None)
             if isinstance(error, StorageUnavailable):
                 raise
@@ -149,12 +149,39 @@ class LocalRunner:
             )
             if submission.labels:
                 client.update_flow_run_labels(flow_run.id, {**submission.labels})
-        with suppress(SystemExit):  # Prefect has recorded it; it is not to end the web process
+        run_id = str(flow_run.id)
+        # Prefect has recorded the latter; it is not to end the web process.
+        with capturing(lambda: run_id), delivered(run_id), suppress(SystemExit):
             run_flow(flow, flow_run=flow_run, parameters=values, return_type="state")
-        run = runs.read(str(flow_run.id))
+        run = runs.read(run_id)
         if run.state_type == "CANCELLING":  # dismissed meanwhile, and nobody else ends it
             return self._end(run, "CANCELLED", "Dismissed by a client", None)
         return run
+
+
+@contextmanager
+def capturing(run_id: Callable[[], str]) -> Iterator[None]:
+    """Bring what is logged and printed within into the log of a run; nobody waits for that."""
+    log = RunLog(run_id)
+    try:
+        with into(log):
+            yield
+    finally:
+        log.close(wait=False)
+
+
+@contextmanager
+def logged(run_id: Callable[[], str], job_id: str) -> Iterator[None]:
+    """As ``capturing``, and log why the job failed."""
+    with capturing(run_id):
+        try:
+            yield
+        except Exception as error:
+            expected = isinstance(error, StackError | GenericError)
+            details = None if expected else error
+            told = clean(f"{type(error).__name__}: {clean(error)}")
+            LOGGER.warning("job %s failed: %s", job_id, told, exc_info=details)
+            raise
 
 
 def owner() -> str:

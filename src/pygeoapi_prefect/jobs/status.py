@@ -156,7 +156,7 @@ def _progress(run: Run, state: str) -> int | None:
 
 
 def _is_outdated(run: Run) -> bool:
-    """Whether the last report is of an earlier attempt than the run is in."""
+    """Return true if the last report is of an earlier attempt than the run is in."""
     attempt = run.labels.get(ATTEMPT_LABEL)
     return isinstance(attempt, int) and attempt < run.run_count
 

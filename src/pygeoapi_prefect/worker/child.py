@@ -36,6 +36,7 @@ from prefect.exceptions import Abort, Pause, TerminationSignal
 from prefect.flows import load_flow_from_entrypoint
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.logging.loggers import flow_run_logger
+from prefect.settings import PREFECT_LOGGING_LEVEL
 from prefect.settings.models.root import Settings
 from prefect.states import Failed
 
@@ -45,8 +46,10 @@ from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.process import task_results
 from pygeoapi_prefect.process.contract import CONTRACT, verify
 from pygeoapi_prefect.process.memory import LIMIT_VARIABLE
+from pygeoapi_prefect.process.progress import delivered
 from pygeoapi_prefect.process.recording import recorded
 from pygeoapi_prefect.worker import download, ending, lean, orphans, wire
+from pygeoapi_prefect.worker.joblog import log_of
 from pygeoapi_prefect.worker.wire import Job
 
 EXIT_ERROR = 1
@@ -167,6 +170,7 @@ def prepare(job: Job) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if job.memory_limit_mb is not None:
         os.environ[LIMIT_VARIABLE] = str(job.memory_limit_mb)
+    logging.getLogger("prefect").setLevel(PREFECT_LOGGING_LEVEL.value())
     # Prefect has the log of the run; the worker's own output has a line for it.
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
@@ -179,10 +183,7 @@ def run(job: Job) -> str:
     logger = flow_run_logger(flow_run)
     lean.trim()
     clean_messages()
-    with (
-        SyncClientContext.get_or_create() as context,
-        lean.LogSink(context.client),
-    ):
+    with SyncClientContext.get_or_create() as context, log_of(job, context.client):
         if not is_still_ours(context.client, job):
             logger.info("The run was given to another worker meanwhile")
             return "Handed over"
@@ -216,7 +217,7 @@ def run_hooks(job: Job, end: wire.Hooks) -> str:
     flow_run = FlowRun.model_validate(job.run)
     logger = flow_run_logger(flow_run)
     lean.trim()
-    with SyncClientContext.get_or_create() as context, lean.LogSink(context.client):
+    with SyncClientContext.get_or_create() as context, log_of(job, context.client):
         flow, state = load(job, flow_run), flow_run.state
         assert state is not None
         for hook in hooks_of(flow)[end]:
@@ -332,7 +333,8 @@ def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
         @functools.wraps(function)
         async def wrapped(*args: Any, **kwargs: Any) -> Any:
             try:
-                return check(await function(*args, **kwargs))
+                with delivered():
+                    return check(await function(*args, **kwargs))
             except MemoryError as error:
                 raise JobFailedError(NO_MEMORY) from error
 
@@ -341,7 +343,8 @@ def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
-            return check(function(*args, **kwargs))
+            with delivered():
+                return check(function(*args, **kwargs))
         except MemoryError as error:
             raise JobFailedError(NO_MEMORY) from error
 

@@ -5,7 +5,6 @@ All of it concerns a forked child, which ends with its run; nothing else is chan
 
 import functools
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,13 +19,10 @@ import prefect.client.orchestration
 import prefect.flows
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import BlockDocument, FlowRun
-from prefect.logging import handlers
 from prefect.plugins import load_prefect_collections
 from prefect.settings import PREFECT_API_SSL_CERT_FILE
 from prefect.utilities.callables import ParameterSchema
 from pydantic import BaseModel
-
-FLUSH_SECONDS = 1.0
 
 
 class Tls:
@@ -125,48 +121,3 @@ def spare(
 
     for method in (read_flow_run, update_flow_run, read_block_document_by_name):
         setattr(client, method.__name__, method)
-
-
-class LogSink:
-    """Sends the log of a run to Prefect with the run's own client, about once a second.
-
-    Prefect's way is an event loop in a thread, with a client of its own.
-    """
-
-    def __init__(self, client: SyncPrefectClient) -> None:
-        self._client = client
-        self._lock = threading.Lock()
-        self._sending = threading.Lock()
-        self._lines: list[dict[str, Any]] = []
-        self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> "LogSink":
-        handlers.set_api_log_sink(self.add)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closed.set()
-        self.flush()
-
-    def add(self, line: dict[str, Any]) -> None:
-        """Take one line, in the form that Prefect's API wants."""
-        line.pop("__payload_size__", None)
-        with self._lock:
-            self._lines.append(line)
-            if self._thread is None and not self._closed.is_set():
-                self._thread = threading.Thread(target=self._send, name="run-log", daemon=True)
-                self._thread.start()
-
-    def flush(self) -> None:
-        """Send what there is; lines that Prefect does not take are lost."""
-        with self._sending:
-            with self._lock:
-                lines, self._lines = self._lines, []
-            if lines:
-                with suppress(Exception):
-                    self._client.request("POST", "/logs/", json=lines)
-
-    def _send(self) -> None:
-        while not self._closed.wait(FLUSH_SECONDS):
-            self.flush()

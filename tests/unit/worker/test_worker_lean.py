@@ -1,16 +1,12 @@
-"""What a run does without, and the log that it sends itself."""
+"""What a run does without."""
 
-import threading
 from typing import Any, cast
 from uuid import UUID
 
-import httpx
-import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 
 from pygeoapi_prefect.worker import lean
-from support.polling import wait_for
 
 RUN = UUID("0195a1c4-0000-7000-8000-000000000001")
 OTHER = UUID("0195a1c4-0000-7000-8000-000000000002")
@@ -20,14 +16,8 @@ DEPLOYMENT = UUID("0195a1c4-0000-7000-8000-0000000000d1")
 class Client:
     """Notes what it is asked for."""
 
-    def __init__(self, fails: bool = False) -> None:
+    def __init__(self) -> None:
         self.calls: list[tuple[str, Any]] = []
-        self.fails = fails
-
-    def request(self, method: str, path: str, **how: Any) -> None:
-        self.calls.append((path, how["json"]))
-        if self.fails:
-            raise httpx.ConnectError("refused")
 
     def read_flow_run(self, flow_run_id: UUID) -> FlowRun:
         self.calls.append(("read", flow_run_id))
@@ -90,39 +80,6 @@ def test_other_runs_and_blocks_are_prefects_business() -> None:
     client.update_flow_run(OTHER)
     client.read_block_document_by_name("b", "local-file-system")
     assert asked.calls == [("read", OTHER), ("update", OTHER), ("block", "b")]
-
-
-def test_lines_are_sent_together_at_the_end() -> None:
-    client = Client()
-    with lean.LogSink(cast(SyncPrefectClient, client)) as sink:
-        sink.add({"message": "a", "__payload_size__": 1})
-        sink.add({"message": "b"})
-    assert client.calls == [("/logs/", [{"message": "a"}, {"message": "b"}])]
-
-
-def test_a_silent_run_sends_nothing() -> None:
-    client = Client()
-    with lean.LogSink(cast(SyncPrefectClient, client)):
-        pass
-    assert client.calls == []
-
-
-def test_lines_of_a_long_run_are_sent_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lean, "FLUSH_SECONDS", 0.01)
-    client = Client()
-    with lean.LogSink(cast(SyncPrefectClient, client)) as sink:
-        sink.add({"message": "a"})
-        wait_for(lambda: client.calls, 10, "the line is sent")
-    wait_for(
-        lambda: all(thread.name != "run-log" for thread in threading.enumerate()), 10, "its end"
-    )
-
-
-def test_a_log_that_prefect_does_not_take_is_no_error() -> None:
-    client = Client(fails=True)
-    with lean.LogSink(cast(SyncPrefectClient, client)) as sink:
-        sink.add({"message": "a"})
-    assert len(client.calls) == 1
 
 
 def test_certificates_are_loaded_once() -> None:

@@ -12,7 +12,7 @@ from support.polling import wait_for
 
 
 def written(path: Path, size: int, limit: int) -> bytes:
-    """What is kept of the output of a process that writes so much."""
+    """The part that is kept of the output of a process that writes so much."""
     script = "import os, sys; sys.stdout.write('x' * int(sys.argv[1])); os.write(2, b'!')"
     with path.open("wb") as target:
         output = Output(target.fileno(), limit)

@@ -1,0 +1,173 @@
+"""Brings what code logs and prints into the log of the run that it works for.
+
+Which run that is, is told by a context variable: a web process works for several at once. The
+process of a job has one run only; there it holds in all threads, whoever has started them.
+
+What is private of Prefect is here: its handlers for runs (``APILogHandler``), which are replaced by
+ours because they lose lines, and its stand-in for ``print``.
+"""
+
+import builtins
+import io
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, cast
+
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.logging import loggers
+from prefect.logging.handlers import APILogHandler
+from prefect.settings import PREFECT_LOGGING_LEVEL
+
+from pygeoapi_prefect.engine.log.runlog import RunLog
+
+SEEN = "pygeoapi_in_run_log"
+QUIET = (
+    *("prefect", "httpx", "httpcore", "h11", "hpack", "websockets", "asyncio"),
+    *("botocore", "boto3", "aiobotocore", "s3transfer", "urllib3", "fsspec", "s3fs"),
+)
+"""Loggers of the machinery below a job; of these a run's log has warnings and errors only."""
+
+_log: ContextVar[RunLog | None] = ContextVar("run_log", default=None)
+_everywhere: RunLog | None = None
+_installing = threading.Lock()
+_plain_print = builtins.print
+
+
+def current() -> RunLog | None:
+    """The log of the run that the calling code works for."""
+    return _log.get() or _everywhere
+
+
+@contextmanager
+def into(log: RunLog) -> Iterator[None]:
+    """Bring what is logged and printed in this context into a log."""
+    install()
+    token = _log.set(log)
+    try:
+        yield
+    finally:
+        _log.reset(token)
+
+
+def take_all(log: RunLog) -> None:
+    """Bring what is logged and printed in this process into a log, for good."""
+    global _everywhere
+    install()
+    _everywhere = log
+
+
+class Handler(logging.Handler):
+    """Takes the records of runs; without a lock, as a log may let its caller wait.
+
+    Args:
+        instead_of: Handler whose place this one has; it gets what belongs to no run.
+    """
+
+    def __init__(self, instead_of: logging.Handler | None = None) -> None:
+        super().__init__()
+        self._instead_of = instead_of
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a record, once; a line with arguments that do not fit is taken without them."""
+        log = current()
+        if log is None:
+            return bool(self._instead_of and self._instead_of.handle(record))
+        if hasattr(record, SEEN) or not getattr(record, "send_to_api", True):
+            return False
+        if not self.filter(record):
+            return False
+        setattr(record, SEEN, True)
+        try:
+            message = self.format(record)
+        except Exception as error:
+            message = f"{record.msg} (the arguments do not fit: {error})"
+        run_id, task_run_id = _runs(record)
+        log.add(
+            message,
+            level=record.levelno,
+            name=record.name,
+            created=record.created,
+            run_id=run_id,
+            task_run_id=task_run_id,
+        )
+        return True
+
+
+def _runs(record: logging.LogRecord) -> tuple[str | None, str | None]:
+    """The flow run and the task run of a record, as Prefect's loggers or its context tell them."""
+    told = getattr(record, "flow_run_id", None), getattr(record, "task_run_id", None)
+    return _known(told) if told[0] else _context()
+
+
+def _context() -> tuple[str | None, str | None]:
+    flow, task = FlowRunContext.get(), TaskRunContext.get()
+    flow_run_id = flow.flow_run.id if flow and flow.flow_run else None
+    if task is None:
+        return _known((flow_run_id, None))
+    of_task = task.task_run.flow_run_id
+    if flow_run_id not in (None, of_task):  # a subflow within a task
+        return _known((flow_run_id, None))
+    return _known((of_task, task.task_run.id))
+
+
+def _known(ids: tuple[Any, Any]) -> tuple[str | None, str | None]:
+    run, task = (None if value in (None, "<unknown>") else str(value) for value in ids)
+    return run, task
+
+
+def _is_wanted(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or not record.name.startswith(QUIET)
+
+
+def install() -> None:
+    """Look at all records and all printing of this process; once."""
+    with _installing:
+        root = logging.getLogger()
+        if any(isinstance(handler, Handler) for handler in root.handlers):
+            return
+        level = logging.getLevelNamesMapping()[PREFECT_LOGGING_LEVEL.value()]
+        _lower(root, level)
+        handler = Handler()
+        handler.setLevel(level)
+        handler.addFilter(_is_wanted)
+        root.addHandler(handler)
+        known = [*logging.root.manager.loggerDict.values(), root]
+        for logger in (each for each in known if isinstance(each, logging.Logger)):
+            for old in [h for h in logger.handlers if type(h) is APILogHandler]:
+                logger.removeHandler(old)
+                logger.addHandler(Handler(old))
+        # What Prefect would put in print's place goes for all threads, and takes redirections.
+        builtins.print = loggers.print_as_log = cast(Any, run_print)
+
+
+def _lower(root: logging.Logger, level: int) -> None:
+    """Let records of this level be made, without more of them in the process's own output."""
+    before = root.level
+    if before <= level:
+        return
+    if not root.handlers and logging.lastResort is not None:
+        root.addHandler(logging.lastResort)
+    for handler in root.handlers:
+        handler.setLevel(max(handler.level, before))
+    root.setLevel(level)
+
+
+def run_print(*values: object, sep: str | None = " ", end: str | None = "\n", **how: Any) -> None:
+    """Print, in a run into its log; what is printed to a file or a redirection goes there."""
+    log = current()
+    target = how.get("file") or sys.stdout
+    if log is None or target not in (sys.__stdout__, sys.__stderr__, *_own_output):
+        _plain_print(*values, sep=sep, end=end, **how)
+        return
+    text = io.StringIO()
+    _plain_print(*values, sep=sep, end=end, file=text)
+    if line := text.getvalue():
+        run_id, task_run_id = _context()
+        log.add(line.removesuffix("\n"), name="print", run_id=run_id, task_run_id=task_run_id)
+
+
+_own_output = (sys.stdout, sys.stderr)

@@ -1,0 +1,95 @@
+"""Brings lines of a run's log to Prefect, again and in halves where it has to be."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import httpx
+
+from pygeoapi_prefect.engine import routes
+from pygeoapi_prefect.engine.client import check, send
+from pygeoapi_prefect.engine.log.lines import Line, timestamp
+from pygeoapi_prefect.errors import EngineUnavailable
+
+RESEND_SECONDS = 0.2
+OUTAGE_PAUSE_SECONDS = 1.0
+# The server reads and writes a batch in one piece: it may take as long as that.
+TIMEOUT = httpx.Timeout(30, connect=2)
+
+
+class Delivery:
+    """Sends batches one after the other.
+
+    Args:
+        run_id: Gives the flow run that the log belongs to.
+        patience: Gives how long to wait for a Prefect that does not answer, in seconds.
+
+    Attributes:
+        is_down: Whether Prefect did not answer in time; it is asked once for each batch then.
+    """
+
+    def __init__(self, run_id: Callable[[], str], patience: Callable[[], float]) -> None:
+        self._run_id = run_id
+        self._patience = patience
+        self.is_down = False
+
+    def send(self, lines: Sequence[Line]) -> int:
+        """Send lines in order; how many of them are lost."""
+        lost = 0
+        pieces = deque([(list(lines), False)])  # and whether it has been refused before
+        unanswered = None
+        while pieces:
+            piece, refused = pieces[0]
+            try:
+                if unanswered is None or not self._has_arrived(piece):
+                    self._post(piece)
+            except EngineUnavailable:
+                unanswered = unanswered or time.monotonic()
+                if self.is_down or time.monotonic() - unanswered > self._patience():
+                    self.is_down = True
+                    return lost + sum(len(piece) for piece, _ in pieces)
+                time.sleep(OUTAGE_PAUSE_SECONDS)
+                continue
+            except httpx.HTTPStatusError:
+                pieces.popleft()
+                if not refused:
+                    time.sleep(RESEND_SECONDS)
+                    pieces.appendleft((piece, True))
+                elif len(piece) == 1:
+                    lost += 1
+                else:
+                    middle = len(piece) // 2
+                    pieces.extendleft([(piece[middle:], True), (piece[:middle], True)])
+            else:
+                pieces.popleft()
+            unanswered, self.is_down = None, False
+        return lost
+
+    def _post(self, lines: Sequence[Line]) -> None:
+        """Send a batch once.
+
+        Raises:
+            EngineUnavailable: Prefect does not answer; the batch may have arrived.
+            httpx.HTTPStatusError: Prefect refuses the batch.
+        """
+        run_id = self._run_id()
+        try:
+            send(routes.write_logs([line.fields(run_id) for line in lines]), TIMEOUT)
+        except EngineUnavailable as error:
+            # Prefect answers 503 also where its database refuses a value.
+            if not isinstance(error.__cause__, httpx.HTTPStatusError):
+                raise
+            if error.__cause__.response.status_code < 500:
+                raise
+            check()
+            raise error.__cause__ from error
+
+    def _has_arrived(self, lines: Sequence[Line]) -> bool:
+        """Ask whether a batch is there that was sent without an answer; it is there as a whole.
+
+        Raises:
+            EngineUnavailable: Prefect does not answer.
+        """
+        first = lines[0]
+        run_id = first.run_id or self._run_id()
+        return bool(send(routes.find_log_line(run_id, timestamp(first.time))))

@@ -1,0 +1,31 @@
+"""The log of a job, in the job's own process."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import TerminationSignal
+
+from pygeoapi_prefect.engine.client import adopt
+from pygeoapi_prefect.engine.log.capture import take_all
+from pygeoapi_prefect.engine.log.runlog import RunLog
+from pygeoapi_prefect.worker.wire import Job
+
+TERMINATED_SECONDS = 0.25  # to send the log in; half a second after SIGTERM it is SIGKILL
+
+
+@contextmanager
+def log_of(job: Job, client: SyncPrefectClient) -> Iterator[None]:
+    """Bring what this process logs and prints into the run's log; at the end all of it is there."""
+    adopt(client)
+    log = RunLog(lambda: job.id)
+    take_all(log)
+    patience = math.inf
+    try:
+        yield
+    except TerminationSignal:
+        patience = TERMINATED_SECONDS
+        raise
+    finally:
+        log.close(patience)

@@ -71,8 +71,9 @@ def test_fault_34_many_reports_take_no_time(run_id: UUID) -> None:
 
 def test_long_messages_are_cut_and_percentages_kept_in_range(run_id: UUID) -> None:
     report_progress(130.0, "x" * 300)
-    expected = {"pygeoapi.progress": 100, "pygeoapi.message": "x" * 200}
-    assert told(run_id, progress=100) == expected
+    message = str(told(run_id, progress=100)["pygeoapi.message"])
+    assert message.startswith("x" * 150)
+    assert len(message) == 200
 
 
 def test_a_message_that_prefect_cannot_hold_is_escaped(run_id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""Text that jobs write to standard output and error past Python: ``os.system``, C libraries, crashes.
+"""The raw output of jobs, past Python: of ``os.system``, of C libraries, of a crash.
 
 It goes into the output of the worker, which has lines of its own for every job: so there is a limit
 for each job, and a job that writes more than that is read to the end all the same.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from prefect.client.schemas.objects import State
-from prefect.filesystems import LocalFileSystem, RemoteFileSystem
+from prefect.filesystems import LocalFileSystem, NullFileSystem, RemoteFileSystem
 from prefect.results import get_result_store, should_persist_result
 from prefect.states import Completed
 
@@ -56,11 +56,12 @@ def keep(result: Any) -> Any:
         not isinstance(result, JobStatusInfoInternal)
         or not should_persist_result()
         or not isinstance(target, LocalFileSystem | RemoteFileSystem)
-        or store.metadata_storage is not None
+        # Prefect gives a flow one that keeps nothing: then the result is stored without metadata.
+        or not isinstance(store.metadata_storage, NullFileSystem)
     ):
         return result
     record = store.create_result_record(result)
-    store_of(target).write(record.metadata.storage_key or "", record.serialize())
+    store_of(target).write(record.metadata.storage_key or "", record.serialize_result())
     record.mark_persisted()
     state: State[Any] = Completed(data=record)
     return state

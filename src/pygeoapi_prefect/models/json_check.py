@@ -119,7 +119,7 @@ class JsonCheck:
 
 
 def is_json(pieces: Iterable[bytes]) -> bool:
-    """Whether pieces of text are JSON together."""
+    """Return true if pieces of text are JSON together."""
     check = JsonCheck()
     try:
         for piece in pieces:

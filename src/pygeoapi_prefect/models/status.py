@@ -24,7 +24,7 @@ def usable_media_type(media_type: object) -> str | None:
 
 
 def is_json_type(media_type: str) -> bool:
-    """Whether a media type is one of JSON (RFC 6839, section 3.1)."""
+    """Return true if a media type is one of JSON (RFC 6839, section 3.1)."""
     essence = media_type.partition(";")[0].strip().lower()
     return essence == "application/json" or essence.endswith("+json")
 

@@ -155,7 +155,7 @@ def _cached(key: str, call: routes.Call) -> Store:
 
 
 def _known(key: str) -> Store | None:
-    """What is kept under a key; what a parent process had is not ours to use after a fork."""
+    """Value cached under a key; values of a parent process are not used after a fork."""
     global _pid
     with _lock:
         if os.getpid() != _pid:

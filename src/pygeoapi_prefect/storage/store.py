@@ -330,7 +330,7 @@ def _written(info: Mapping[str, Any]) -> datetime:
 
 
 def has_no_space(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, says that a disk, bucket or quota is full."""
+    """Return true if an error, or its cause, says that a disk, bucket or quota is full."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in NO_SPACE:
             return True

@@ -35,7 +35,7 @@ def noun_clauses(source: str) -> list[tuple[int, str]]:
     ]
 
 
-def test_fault_9_no_summary_of_a_docstring_is_a_noun_clause() -> None:
+def test_no_summary_of_a_docstring_is_a_noun_clause() -> None:
     names = subprocess.run(
         ["git", "ls-files", "-z", "src/*.py", "flows/*.py", "bench/*.py", "scripts/*.py"],
         cwd=ROOT,
@@ -64,7 +64,7 @@ def test_fault_9_no_summary_of_a_docstring_is_a_noun_clause() -> None:
         'class One:\n    one: int = 1\n    """When it was."""',
     ],
 )
-def test_fault_9_every_kind_of_docstring_is_read(source: str) -> None:
+def test_every_kind_of_docstring_is_read(source: str) -> None:
     assert len(noun_clauses(source)) == 1
 
 
@@ -72,5 +72,5 @@ def test_fault_9_every_kind_of_docstring_is_read(source: str) -> None:
     "source",
     ['"""Return what is asked for."""', "def one():\n    return 'What'", '"""Whatsoever."""', "1"],
 )
-def test_fault_9_nothing_else_is_refused(source: str) -> None:
+def test_nothing_else_is_refused(source: str) -> None:
     assert noun_clauses(source) == []

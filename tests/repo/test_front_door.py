@@ -20,7 +20,7 @@ def section(text: str, heading: str) -> str:
     return text.partition(f"\n{heading}\n")[2].partition(f"\n{level} ")[0]
 
 
-def test_fault_1_the_readme_shows_the_architecture_and_a_result() -> None:
+def test_the_readme_shows_the_architecture_and_a_result() -> None:
     shown = {target: text for text, target in IMAGE.findall((ROOT / "README.md").read_text())}
     assert set(shown) == {"docs/images/architecture.svg", "docs/images/results-page.png"}
     assert all(len(text) > 40 for text in shown.values()), "a picture needs a text for who is blind"
@@ -29,7 +29,7 @@ def test_fault_1_the_readme_shows_the_architecture_and_a_result() -> None:
     assert len(screenshot) < 200_000
 
 
-def test_fault_1_the_picture_is_readable_on_light_and_dark_pages() -> None:
+def test_the_picture_is_readable_on_light_and_dark_pages() -> None:
     """It loads nothing, says what it shows, and has colours of both themes for each class."""
     picture = (IMAGES / "architecture.svg").read_text()
     root = ElementTree.fromstring(picture)
@@ -47,7 +47,7 @@ def rules(style: str) -> list[tuple[str, str]]:
     return re.findall(r"(\.\w+|text)\s*\{([^{}]*)\}", style)
 
 
-def test_fault_2_the_architecture_says_what_there_is_and_what_grows() -> None:
+def test_the_architecture_says_what_there_is_and_what_grows() -> None:
     text = (ROOT / "docs/architecture.md").read_text()
     assert "images/architecture.svg" in text
     for heading in ("Components", "The way of a job", "Where state lives", "What may be scaled"):
@@ -57,7 +57,7 @@ def test_fault_2_the_architecture_says_what_there_is_and_what_grows() -> None:
     assert sorted(numbers) == steps, "the picture and the text number the same steps"
 
 
-def test_fault_2_the_architecture_names_variables_that_there_are() -> None:
+def test_the_architecture_names_variables_that_there_are() -> None:
     text = (ROOT / "docs/architecture.md").read_text() + (ROOT / "SECURITY.md").read_text()
     documented = (ROOT / "docs/configuration.md").read_text()
     for name in re.findall(r"`([A-Z]+_[A-Z_]+)(?:=[^`]*)?`", text):
@@ -65,14 +65,14 @@ def test_fault_2_the_architecture_names_variables_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
-def test_fault_3_a_decision_says_why_and_until_when(page: Path) -> None:
+def test_a_decision_says_why_and_until_when(page: Path) -> None:
     text = page.read_text()
     assert text.startswith(f"# {page.stem[:3]}: ")
     for heading in ("Context", "Decision", "Consequences", "What would change our mind"):
         assert len(section(text, f"## {heading}")) > 80, heading
 
 
-def test_fault_3_decisions_are_numbered_and_listed() -> None:
+def test_decisions_are_numbered_and_listed() -> None:
     assert [page.stem[:3] for page in DECISIONS] == [
         f"{number:03}" for number in range(1, len(DECISIONS) + 1)
     ]
@@ -81,7 +81,7 @@ def test_fault_3_decisions_are_numbered_and_listed() -> None:
     assert listed == [page.name for page in DECISIONS]
 
 
-def test_fault_4_security_says_how_to_report_and_what_an_operator_must_know() -> None:
+def test_security_says_how_to_report_and_what_an_operator_must_know() -> None:
     text = (ROOT / "SECURITY.md").read_text()
     for heading in ("Report a vulnerability", "In scope", "For operators"):
         assert section(text, f"## {heading}"), heading
@@ -93,7 +93,7 @@ def test_fault_4_security_says_how_to_report_and_what_an_operator_must_know() ->
     assert ("all interfaces by default" in text) == (default[1] == "0.0.0.0")
 
 
-def test_fault_5_the_changelog_has_a_dated_section_for_this_version() -> None:
+def test_the_changelog_has_a_dated_section_for_this_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     sections = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert sections[0] == "[Unreleased]"
@@ -101,7 +101,7 @@ def test_fault_5_the_changelog_has_a_dated_section_for_this_version() -> None:
     assert len(sections) == len(set(sections))
 
 
-def test_fault_5_the_changelog_is_grouped_for_readers() -> None:
+def test_the_changelog_is_grouped_for_readers() -> None:
     """Merges of several branches keep both sides: no heading twice, no line under none."""
     text = (ROOT / "CHANGELOG.md").read_text()
     for release in re.split(r"^## ", text, flags=re.M)[1:]:

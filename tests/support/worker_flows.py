@@ -217,11 +217,11 @@ HOSTILE = {
 
 
 def chatter(folder: str, job_id: str, lines: str = "1000") -> None:
-    """Log many numbered lines, of which one in a hundred is hostile."""
+    """Log many numbered lines, of which six in six thousand are hostile."""
     logger = logging.getLogger("my\0package\udfff")
     note(folder, job_id, before=memory_mb())
     for number in range(int(lines)):
-        hostile = HOSTILE.get(number // 100 % len(HOSTILE), "") if number % 100 == 0 else ""
+        hostile = HOSTILE.get(number // 100 % 60, "") if number % 100 == 0 else ""
         logger.log(99_999 if number % 100 == 1 else 20, "%06d %s", number, hostile)
     note(folder, job_id, after=memory_mb())
 

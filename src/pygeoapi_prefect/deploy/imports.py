@@ -18,6 +18,8 @@ from pathlib import Path
 SITE = frozenset({"site-packages", "dist-packages"})
 BUILT_IN = frozenset({"built-in", "frozen"})
 IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+ENVIRONMENT = frozenset({"TYPE_CHECKING", "version_info", "platform"})
+"""Names in a condition that asks for the type checker, the Python or the system."""
 DYNAMIC = frozenset({"import_module", "__import__"})
 
 
@@ -29,7 +31,7 @@ class Import:
         modules: Absolute names of a module and of what may be one: of ``from a import b`` both
             ``a`` and ``a.b``.
         line: Line number.
-        optional: Whether its failure is caught, or only type checkers see it.
+        optional: Whether its failure is caught, or not every environment makes it.
     """
 
     modules: tuple[str, ...]
@@ -59,16 +61,25 @@ def imports_of(source: bytes, package: str = "") -> list[Import]:
 def _walk(node: ast.AST, package: str, *, optional: bool) -> Iterator[Import]:
     for modules in _modules(node, package):
         yield Import(modules, getattr(node, "lineno", 0), optional)
-    guarded: set[ast.stmt] = set(node.body) if _is_guard(node) else set()  # type: ignore[attr-defined]
+    guarded = _guarded(node)
     for child in ast.iter_child_nodes(node):
         yield from _walk(child, package, optional=optional or child in guarded)
 
 
-def _is_guard(node: ast.AST) -> bool:
-    """Return true if an import in a statement's body may fail, or is not made at run time."""
-    if isinstance(node, ast.Try):
-        return any(_catches(handler) for handler in node.handlers)
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+def _guarded(node: ast.AST) -> set[ast.AST]:
+    """The parts of a statement in which an import may fail, or is not made everywhere.
+
+    They are those of a ``try`` that catches the failure, with the fallback in its handler; of
+    ``with suppress(ImportError)``; and of an ``if`` that asks for the Python or the system.
+    """
+    if isinstance(node, ast.Try | ast.TryStar):
+        catching = [handler for handler in node.handlers if _catches(handler)]
+        return {*node.body, *catching, *node.orelse} if catching else set()
+    if isinstance(node, ast.With | ast.AsyncWith):
+        return set(node.body) if any(_suppresses(item) for item in node.items) else set()
+    if isinstance(node, ast.If) and _names(node.test) & ENVIRONMENT:
+        return {*node.body, *node.orelse}
+    return set()
 
 
 def _modules(node: ast.AST, package: str) -> list[tuple[str, ...]]:
@@ -91,10 +102,32 @@ def _modules(node: ast.AST, package: str) -> list[tuple[str, ...]]:
 
 
 def _catches(handler: ast.ExceptHandler) -> bool:
-    if handler.type is None:
-        return True
-    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(ast.unparse(one).rpartition(".")[2] in IMPORT_ERRORS for one in caught)
+    return handler.type is None or _is_import_error(handler.type)
+
+
+def _suppresses(item: ast.withitem) -> bool:
+    call = item.context_expr
+    return (
+        isinstance(call, ast.Call)
+        and _last_name(call.func) == "suppress"
+        and any(_is_import_error(one) for one in call.args)
+    )
+
+
+def _is_import_error(caught: ast.expr) -> bool:
+    several = caught.elts if isinstance(caught, ast.Tuple) else [caught]
+    return any(_last_name(one) in IMPORT_ERRORS for one in several)
+
+
+def _last_name(node: ast.expr) -> str:
+    return ast.unparse(node).rpartition(".")[2]
+
+
+def _names(test: ast.expr) -> set[str]:
+    """All names and attributes in a condition."""
+    return {
+        _last_name(node) for node in ast.walk(test) if isinstance(node, ast.Name | ast.Attribute)
+    }
 
 
 def is_module_of(root: Path, name: str) -> bool:

@@ -181,6 +181,50 @@ def test_what_may_be_absent_or_is_installed_is_neither_refused_nor_uploaded(
     assert set(collect(*load("one.process")).files) == {"one/__init__.py", "one/process.py"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    import tomllib\nexcept ImportError:\n    import no_such_thing as tomllib\n",
+        "try:\n    import json\nexcept ModuleNotFoundError:\n    try:\n"
+        "        import no_such_thing\n    except ValueError:\n        pass\n",
+        "try:\n    import no_such_thing\nexcept ImportError:\n    pass\n"
+        "else:\n    import no_such_extra\n",
+        "from contextlib import suppress\nwith suppress(ImportError):\n    import no_such_thing\n",
+        "import contextlib\nwith contextlib.suppress(OSError, ModuleNotFoundError):\n"
+        "    import no_such_thing\n",
+        "import sys\nif sys.version_info < (3, 11):\n    import no_such_thing\n",
+        "from sys import version_info as v, version_info\nif version_info >= (3, 11):\n"
+        "    import tomllib\nelse:\n    import no_such_thing\n",
+        "import sys\nif sys.platform == 'win32':\n    import no_such_thing\n"
+        "elif sys.platform.startswith('aix'):\n    import no_such_other\n",
+        "import typing\nif not typing.TYPE_CHECKING:\n    pass\nelse:\n    import no_such_thing\n",
+    ],
+)
+def test_what_is_imported_in_some_environments_only_is_not_refused(
+    tmp_path: Path, load: Load, text: str
+) -> None:
+    """Fault 23: the fallback of a failed import, ``suppress``, and a choice by Python or system."""
+    write(tmp_path, {"one/__init__.py": "", "one/process.py": text + FLOW})
+    assert set(collect(*load("one.process")).files) == {"one/__init__.py", "one/process.py"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    import json\nexcept ValueError:\n    import no_such_thing\n",
+        "try:\n    pass\nexcept ImportError:\n    pass\nfinally:\n    import no_such_thing\n",
+        "try:\n    pass\nexcept ImportError: pass\nexcept OSError:\n    import no_such_thing\n",
+        "from contextlib import suppress\nwith suppress(OSError):\n    import no_such_thing\n",
+        "import contextlib\nwith contextlib.closing(ImportError):\n    import no_such_thing\n",
+        "import sys\nif sys.argv:\n    import no_such_thing\n",
+    ],
+)
+def test_what_only_looks_like_a_guard_is_none(text: str) -> None:
+    """Fault 23: an import that every worker makes and nobody catches is still refused."""
+    found = imports.imports_of(text.encode())
+    assert [one.optional for one in found if one.top_level == "no_such_thing"] == [False]
+
+
 def test_a_file_beside_the_flow_that_hides_what_is_imported_is_refused(
     tmp_path: Path, load: Load
 ) -> None:

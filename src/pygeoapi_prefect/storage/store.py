@@ -14,7 +14,7 @@ from collections.abc import Buffer, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, override
+from typing import IO, Any, override
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
@@ -83,21 +83,49 @@ class Store:
         An error of the iterator leaves no file behind and passes through.
         """
         location = self.resolve(path)
+        write = self._upload if "s3" in self._fs.protocol else self._write_beside
+        write(location, chunks)
+        return location
+
+    def _upload(self, location: str, chunks: Iterable[Buffer]) -> None:
+        """Write to S3: parts that become a file when the last one is there."""
         with self._translated(writing=True):
             file = self._fs.open(location, "wb", block_size=PART_BYTES)
         try:
-            for chunk in chunks:
-                with self._translated(writing=True):
-                    file.write(chunk)
-            with self._translated(writing=True):
-                file.close()
+            self._fill(file, chunks)
         except BaseException:
             # Closing an fsspec file commits it, also when it is garbage collected.
             with suppress(Exception):
                 file.discard()
             file.closed = True
             raise
-        return location
+
+    def _write_beside(self, location: str, chunks: Iterable[Buffer]) -> None:
+        """Write to a store with folders, where a file is seen while it is written: rename it."""
+        folder = location.rpartition("/")[0]
+        part = f"{folder}/.{uuid4().hex}.part"
+        try:
+            with self._translated(writing=True):
+                self._fs.makedirs(folder, exist_ok=True)
+                file = self._fs.open(part, "wb", block_size=PART_BYTES)
+            try:
+                self._fill(file, chunks)
+            finally:
+                with suppress(Exception):
+                    file.close()
+            with self._translated(writing=True):
+                _rename(self._fs, part, location)
+        except BaseException:
+            with suppress(Exception):
+                self._fs.rm_file(part)
+            raise
+
+    def _fill(self, file: IO[bytes], chunks: Iterable[Buffer]) -> None:
+        for chunk in chunks:
+            with self._translated(writing=True):
+                file.write(chunk)
+        with self._translated(writing=True):
+            file.close()  # a full store may be noticed only now
 
     def check_writable(self) -> None:
         """Write a small file and remove it; raises as ``write`` does."""
@@ -292,11 +320,7 @@ class LocalStore(Store):
                 location.parent.mkdir(parents=True, exist_ok=True)
                 file = part.open("wb")
             try:
-                for chunk in chunks:
-                    with self._translated(writing=True):
-                        file.write(chunk)
-                with self._translated(writing=True):
-                    file.close()  # a full disk may be noticed only now
+                self._fill(file, chunks)
             finally:
                 with suppress(OSError):
                     file.close()
@@ -319,6 +343,15 @@ class LocalStore(Store):
     def _require_root(self) -> None:
         if not Path(self.basepath).is_dir():
             raise self._unavailable(FileNotFoundError(self.basepath))
+
+
+def _rename(filesystem: fsspec.AbstractFileSystem, old: str, new: str) -> None:
+    """Rename a file, or copy it where the file system knows no better."""
+    if type(filesystem).mv is not fsspec.AbstractFileSystem.mv:
+        filesystem.mv(old, new)
+        return
+    filesystem.cp_file(old, new)  # its own mv would expand the wildcards of a name
+    filesystem.rm_file(old)
 
 
 def _written(info: Mapping[str, Any]) -> datetime:

@@ -111,6 +111,40 @@ def test_an_interrupted_write_leaves_nothing_and_keeps_what_was_there(store: Loc
     assert [path.name for path in Path(store.basepath, "job").iterdir()] == ["x"]
 
 
+@pytest.fixture(params=["file", "memory"])
+def foldered(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """The store of a remote-file-system block over a file system with folders."""
+    basepath = f"file://{tmp_path}/r" if request.param == "file" else f"memory://{uuid4().hex}"
+    filesystem = fsspec.filesystem(str(request.param))
+    return Store("remote-file-system/s", uuid4(), basepath, filesystem)
+
+
+@pytest.mark.parametrize("path", ["job/a/x", "job/out[1]/*.txt"])
+def test_a_remote_block_of_any_scheme_makes_folders(foldered: Store, path: str) -> None:
+    """Fault 5: a store with folders that are not there yet was said to have no such bucket."""
+    for content in (b"old", b"new" * 1_000_000):
+        assert foldered.write(path, content) == f"{foldered.basepath}/{path}"
+        assert foldered.read(path) == content
+    assert len(foldered._fs.find(foldered.basepath)) == 1
+    foldered.delete_folder("job")
+    assert not foldered.exists(path)
+
+
+def test_an_interrupted_write_leaves_nothing_in_a_remote_block(foldered: Store) -> None:
+    """Fault 5: an AttributeError hid the reason, and half of the file stayed."""
+
+    def interrupted() -> Iterator[bytes]:
+        yield b"new" * 1_000_000
+        raise RuntimeError("the source broke")
+
+    foldered.write("job/x", b"old")
+    for name in ("x", "y"):
+        with pytest.raises(RuntimeError, match="the source broke"):
+            foldered.write_stream(f"job/{name}", interrupted())
+    assert foldered.read("job/x") == b"old"
+    assert [Path(name).name for name in foldered._fs.find(foldered.basepath)] == ["x"]
+
+
 def test_a_reader_never_sees_half_of_a_file(store: LocalStore) -> None:
     contents = {b"a" * 300_000, b"b" * 500_000}
     store.write("x", b"a" * 300_000)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pygeoapi_prefect.results.output import Output
 
-MAX_NAME = 100  # characters; file systems take 255 bytes
+MAX_NAME = 255  # bytes in UTF-8, the limit of file systems
 EXTENSIONS = {
     "application/flatgeobuf": ".fgb",
     "application/geo+json": ".geojson",
@@ -66,7 +66,8 @@ def file_name(output: Output) -> str:
     name = output.id
     if extension and name.lower().endswith(extension.lower()):
         name = name[: -len(extension)]
-    return _harmless(name)[: MAX_NAME - len(extension)] + extension
+    short = _harmless(name).encode()[: MAX_NAME - len(extension.encode())]
+    return short.decode(errors="ignore") + extension  # half a character is left out
 
 
 def _extension(output: Output) -> str:

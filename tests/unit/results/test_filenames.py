@@ -2,7 +2,7 @@
 
 import email.message
 from collections.abc import Iterator
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 
@@ -60,9 +60,26 @@ def test_fault_17_a_name_is_harmless_everywhere(name: str) -> None:
     assert saved is not None
     assert saved.endswith(".csv")
     assert not saved.startswith(".")
-    assert len(saved) <= MAX_NAME
+    assert len(saved.encode()) <= MAX_NAME
     assert PurePosixPath(saved).name == PureWindowsPath(saved).name == saved
     assert not PureWindowsPath(saved).is_reserved()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("x" * 251, "x" * 251),
+        ("x" * 252, "x" * 251),
+        ("é" * 126, "é" * 125),
+        ("漢" * 84, "漢" * 83),
+        ("x" + "😀" * 63, "x" + "😀" * 62),
+    ],
+)
+def test_a_name_is_as_long_as_file_systems_take(name: str, expected: str, tmp_path: Path) -> None:
+    """Fault 17: cut at 255 bytes and between characters, not at 100 characters."""
+    saved = file_name(output(name, "text/csv"))
+    assert saved == f"{expected}.csv"
+    (tmp_path / saved).touch()
 
 
 def test_names_that_are_no_ascii_are_encoded() -> None:

@@ -52,7 +52,7 @@ class Turns:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Leave the turn to others while this thread waits for something else.
+        """Leave the turn to others while this thread waits for something else, also in vain.
 
         Raises:
             TooBusy: It does not come back in time.
@@ -61,8 +61,10 @@ class Turns:
             yield
             return
         self._give_back()
-        yield
-        self._take()
+        try:
+            yield
+        finally:
+            self._take()
 
     @property
     def _is_mine(self) -> bool:

@@ -80,6 +80,16 @@ def test_a_turn_is_lent_while_its_owner_waits_for_something_else() -> None:
         assert not turns._free.locked()
 
 
+def test_a_turn_comes_back_after_what_was_waited_for_has_failed() -> None:
+    """Fault 25: after a reference that was refused, the rest was read without the turn."""
+    turns = Turns(seconds=10)
+    with turns.taken(LARGE):
+        with pytest.raises(ValueError), turns.lent():
+            raise ValueError
+        assert turns._free.locked()
+    assert not turns._free.locked()
+
+
 def test_a_turn_ends_with_an_error() -> None:
     turns = Turns(seconds=0.05)
     with pytest.raises(ValueError), turns.taken(LARGE):

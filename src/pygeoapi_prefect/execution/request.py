@@ -134,11 +134,16 @@ def _check_subscriber(request: dict[str, Any]) -> None:
     """Bring ``subscriber`` into the form of the standard's text, /req/callback/job-callback.
 
     Its published schema demands ``successUrl`` instead, by mistake: both are accepted. It demands
-    that one: here each of the three is enough, which is an extension. Null is no address.
+    that one: here each of the three is enough, which is an extension. Null is no address,
+    and a subscriber without any is none.
     """
-    subscriber = dict(request.pop("subscriber", {}))
-    if not subscriber:
+    if "subscriber" not in request:
         return
+    subscriber = dict(request.pop("subscriber"))
+    if not subscriber:
+        raise InvalidJobParameterError(
+            f"'subscriber' must have at least one of the members {', '.join(SUBSCRIBER)}"
+        )
     if "successUrl" in subscriber:
         subscriber.setdefault("successUri", subscriber.pop("successUrl"))
     unknown = sorted(set(subscriber) - set(SUBSCRIBER))

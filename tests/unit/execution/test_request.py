@@ -105,7 +105,13 @@ def test_both_names_of_the_member_for_success_are_accepted() -> None:
         wanted = {name: url, "failedUri": url}
         parsed = parse(body(subscriber=wanted), JSON)
         assert parsed["subscriber"] == {"successUri": url, "failedUri": url}
-    assert "subscriber" not in parse(body(subscriber={}), JSON)
+    assert "subscriber" not in parse(body(), JSON)
+
+
+def test_a_subscriber_without_an_address_is_refused() -> None:
+    """Fault 14: it was taken for an absent one."""
+    with pytest.raises(InvalidJobParameterError, match="at least one of the members successUri"):
+        parse(body(subscriber={}), JSON)
 
 
 @pytest.mark.parametrize("name", ["successUri", "inProgressUri", "failedUri"])

@@ -19,8 +19,9 @@ from pygeoapi_prefect.models.uri import is_uri
 
 Fetch = Callable[[str, Mapping[str, Any]], Any]
 """Called with the input's id and a link; returns the JSON value or the text it leads to."""
-Check = Callable[[str, Mapping[str, Any]], None]
-"""Called with the input's id and a link; raises if the link is not allowed, whatever it is to."""
+Check = Callable[[str, Mapping[str, Any], bool], None]
+"""Called with the input's id, a link, and true if the process itself opens it, false if it is
+fetched here; raises if the link is not allowed, whatever it is to."""
 
 QUALIFIERS = frozenset({"value", "format", "mediaType", "encoding", "schema"})
 LINK_MEMBERS = frozenset({"href", "type", "rel", "title", "hreflang", "format", "schema"})
@@ -152,7 +153,7 @@ class _Input:
             self._fault(path, "a reference to JSON was expected, not to another media type")
             return link
         try:
-            self._check(self._name, link)
+            self._check(self._name, link, not is_fetched)
             if not is_fetched or self._found.are_there:
                 return link
             value = self._fetch(self._name, link)

@@ -1,8 +1,7 @@
 """References of inputs to this server's own outputs: read through the store, not by HTTP."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from pygeoapi_prefect import outgoing
 from pygeoapi_prefect.errors import InvalidJobParameterError
@@ -26,9 +25,11 @@ class Found:
     location: str
 
 
-Resolve = Callable[[str], Found | None]
-"""Finds the output that an address names, as the client of the request may read it; None for an
-address that names none. Raises ``InvalidJobParameterError`` for one that cannot be read."""
+Find = Callable[[], Found]
+"""Finds an output, which costs a look into Prefect and the store. Raises
+``InvalidJobParameterError`` for one that the client of the request cannot read."""
+Resolve = Callable[[str], Find | None]
+"""Returns what finds the output that an address names; None for an address that names none."""
 
 
 def nothing(_href: str) -> None:
@@ -55,27 +56,33 @@ class OwnReferences:
         Raises:
             InvalidJobParameterError: It cannot be read, or is too large.
         """
-        found = self._resolve(href)
-        if found is None:
+        find = self._resolve(href)
+        if find is None:
             return None
-        if found.output.size() > max_bytes:
+        output = find().output
+        if output.size() > max_bytes:
             raise InvalidJobParameterError(f"{clean(href)} is larger than {max_bytes} bytes")
-        return b"".join(found.output.chunks())
+        return b"".join(output.chunks())
 
-    def check(self, _name: str, link: Mapping[str, Any]) -> None:
+    def check(self, href: str, spend: Callable[[], object]) -> None:
         """Check the form of a reference that the flow opens, and that an own output is there.
+
+        Args:
+            href: The reference.
+            spend: Called before an own output is looked for; raises if that would be too many.
 
         Raises:
             InvalidJobParameterError: It is none that a flow can open.
         """
-        href = link["href"]
-        found = self._resolve(href)
-        if found is None:
+        find = self._resolve(href)
+        if find is None:
             outgoing.check(href)
             return
+        spend()
+        found = find()
         if found.block is None:
             raise InvalidJobParameterError(
                 f"{clean(href)} is not in a block: no worker can read it"
             )
-        own = OwnOutput(href, found.block, found.location, found.output.media_type)
+        own = OwnOutput.of(href, found.block, found.location, found.output.media_type)
         self.left.append(own)

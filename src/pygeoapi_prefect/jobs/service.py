@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -218,16 +219,15 @@ class Jobs:
                 return delivery.ranged(output, range_header)
         raise errors.OutputNotFound(f"The job has no output {named(output_id)}")
 
-    def own_output(self, href: str) -> own.Found | None:
-        """The output of a job of this server that an address names; None for any other address.
+    def own_output(self, href: str) -> own.Find | None:
+        """What finds the output that an address names; None if that is no output of this server.
 
-        Raises:
-            InvalidJobParameterError: There is no such job or output, or the job has no results.
+        It raises ``InvalidJobParameterError`` if there is no such job or output, or no results.
         """
         names = links.output_named(self._settings.public_url, href)
-        if names is None:
-            return None
-        job_id, output_id = names
+        return partial(self._found_output, href, *names) if names else None
+
+    def _found_output(self, href: str, job_id: str, output_id: str) -> own.Found:
         try:
             run = self._find(job_id)
             for output in self._outputs(run):

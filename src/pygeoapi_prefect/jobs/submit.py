@@ -100,16 +100,12 @@ def validate(
     execute_request.check_outputs(request, description["outputs"])
     _check_subscriber(request.get("subscriber") or {})
     own = OwnReferences(resolve)
-
-    def check(name: str, link: Mapping[str, Any]) -> None:
-        with TURNS.lent():
-            own.check(name, link)
-
+    by_reference = References(limit, own)
     checked = inputs.validate(
         request.get("inputs", {}),
         description["inputs"],
-        fetch=References(limit, own).fetch,
-        check=check,
+        fetch=by_reference.fetch,
+        check=by_reference.check,
     )
     checked_request = {**request, "inputs": checked}
     if not process.is_vanilla:
@@ -126,7 +122,9 @@ def _text(body: bytes) -> str:
 
 
 class References:
-    """Fetches the JSON inputs by reference of one request, within what one request may cost.
+    """Checks and fetches the inputs by reference of one request, within what one request may cost.
+
+    What is fetched here and what is looked for in the store count alike.
 
     Args:
         max_bytes: Largest size of each.
@@ -139,12 +137,35 @@ class References:
         self._left = MAX_REFERENCES
         self._ends = time.monotonic() + REFERENCES_SECONDS
 
+    def check(self, _name: str, link: Mapping[str, Any], is_opened: bool) -> None:
+        """Check a link before anything is fetched.
+
+        Raises:
+            InvalidJobParameterError: It has the wrong form; or the flow cannot open it, as the
+                output of this server that it leads to is not there.
+        """
+        if not is_opened:
+            outgoing.check(link["href"])
+            return
+        with TURNS.lent():
+            self._own.check(link["href"], self._spend)
+
     def fetch(self, _name: str, link: Mapping[str, Any]) -> Any:
         """Fetch the value behind an input's link.
 
         Raises:
             InvalidJobParameterError: It cannot be had, or there are too many, or too slow ones.
         """
+        seconds = self._spend()
+        with TURNS.lent():
+            body = self._own.read(link["href"], self._max_bytes)
+            if body is None:
+                body = outgoing.fetch(link["href"], max_bytes=self._max_bytes, seconds=seconds)
+        with TURNS.taken(len(body)):
+            return _text(body) if inputs.is_text(link) else execute_request.load(body)
+
+    def _spend(self) -> float:
+        """Count one more reference; the seconds that are left for it."""
         self._left -= 1
         if self._left < 0:
             raise InvalidJobParameterError(f"more than {MAX_REFERENCES} inputs by reference")
@@ -153,13 +174,7 @@ class References:
             raise InvalidJobParameterError(
                 f"the inputs by reference take more than {REFERENCES_SECONDS:g} s"
             )
-
-        with TURNS.lent():
-            body = self._own.read(link["href"], self._max_bytes)
-            if body is None:
-                body = outgoing.fetch(link["href"], max_bytes=self._max_bytes, seconds=seconds)
-        with TURNS.taken(len(body)):
-            return _text(body) if inputs.is_text(link) else execute_request.load(body)
+        return seconds
 
 
 def _check_subscriber(wanted: Mapping[str, str]) -> None:

@@ -5,10 +5,12 @@ the rules for that request. What it found is kept in labels of the flow run: cli
 them, and Prefect expands no template in them.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
 from prefect.runtime import flow_run
@@ -27,29 +29,38 @@ class OwnOutput:
     """An output of this server's jobs that an input refers to.
 
     Attributes:
-        href: The reference, as the client wrote it.
+        key: Digest of the reference as the client wrote it, which may be long.
         block: Block that the output is in, as ``<block type slug>/<block name>``.
         location: Where it is in the block.
         media_type: Its media type.
     """
 
-    href: str
+    key: str
     block: str
     location: str
     media_type: str
 
+    @classmethod
+    def of(cls, href: str, block: str, location: str, media_type: str) -> Self:
+        """The output that a reference leads to."""
+        return cls(_key(href), block, location, media_type)
+
+
+def _key(href: str) -> str:
+    return hashlib.sha256(href.encode()).hexdigest()
+
 
 def labels(found: Iterable[OwnOutput]) -> dict[str, str]:
     """The labels of a flow run whose inputs refer to these outputs."""
-    told = {(own.href, own.block, own.location, own.media_type) for own in found}
+    told = {(own.key, own.block, own.location, own.media_type) for own in found}
     return {f"{LABEL_PREFIX}{n}": json.dumps(parts) for n, parts in enumerate(sorted(told))}
 
 
 def labelled(run_labels: Mapping[str, object]) -> dict[str, OwnOutput]:
-    """The outputs that labels of a flow run tell of, by reference."""
+    """The outputs that labels of a flow run tell of, by their keys."""
     texts = [text for name, text in run_labels.items() if name.startswith(LABEL_PREFIX)]
     found = [OwnOutput(*json.loads(str(text))) for text in texts]
-    return {own.href: own for own in found}
+    return {own.key: own for own in found}
 
 
 def download(href: str, target: Path, *, max_bytes: int | None = None) -> str:
@@ -91,4 +102,4 @@ def _own(href: str) -> OwnOutput | None:
     if run_id is None or "/results/" not in href:
         return None
     with api() as client:
-        return labelled(client.read_flow_run(UUID(run_id)).labels).get(href)
+        return labelled(client.read_flow_run(UUID(run_id)).labels).get(_key(href))

@@ -35,7 +35,7 @@ def refused(
             raise AssertionError("nothing is fetched for a request that is refused anyway")
         return found
 
-    def check(name: str, link: Mapping[str, Any]) -> None:
+    def check(name: str, link: Mapping[str, Any], is_opened: bool) -> None:
         if "inside" in link["href"]:
             raise InvalidJobParameterError("the host is not allowed")
 

@@ -15,7 +15,7 @@ from pygeoapi_prefect.execution import inputs
 REMOTE = {"href": "https://example.org/zones.json"}
 
 
-def no_fetch(name: str, link: Mapping[str, Any]) -> Any:
+def no_fetch(name: str, *_: object) -> Any:
     raise AssertionError(f"{name} must not be fetched")
 
 
@@ -154,7 +154,8 @@ def resolve(
         asked.append(f"fetch {name}")
         return found
 
-    def check(name: str, link: Mapping[str, Any]) -> None:
+    def check(name: str, link: Mapping[str, Any], is_opened: bool) -> None:
+        assert is_opened == (found is None)
         asked.append(f"check {name}")
 
     described = {"x": {"schema": schema}}

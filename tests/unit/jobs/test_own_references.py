@@ -8,7 +8,7 @@ import pytest
 from pygeoapi_prefect import outgoing
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.jobs import submit
-from pygeoapi_prefect.jobs.own import Found, OwnReferences
+from pygeoapi_prefect.jobs.own import Find, Found, OwnReferences
 from pygeoapi_prefect.process import references
 from pygeoapi_prefect.process.references import OwnOutput
 from pygeoapi_prefect.results import links
@@ -59,10 +59,15 @@ def output(content: bytes) -> Output:
 
 
 def resolving(content: bytes = b'{"a": 1}', block: str | None = "b/n") -> OwnReferences:
-    def resolve(href: str) -> Found | None:
-        return Found(output(content), block, "/store/x") if href == HREF else None
+    def resolve(href: str) -> Find | None:
+        is_own = href.partition("?")[0] == HREF
+        return (lambda: Found(output(content), block, "/store/x")) if is_own else None
 
     return OwnReferences(resolve)
+
+
+def nothing_to_spend() -> None:
+    """Let any number be looked for."""
 
 
 def test_json_is_read_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,10 +88,10 @@ def test_what_is_read_is_held_to_the_same_rules(content: bytes, told: str) -> No
 def test_elsewhere_is_as_it_was() -> None:
     own = resolving()
     assert own.read("https://example.org/x", 1000) is None
-    own.check("x", {"href": "https://example.org/x"})
+    own.check("https://example.org/x", nothing_to_spend)
     assert own.left == []
     with pytest.raises(InvalidJobParameterError, match="URI"):
-        own.check("x", {"href": "block:b/n#x"})
+        own.check("block:b/n#x", nothing_to_spend)
     with pytest.raises(InvalidJobParameterError, match="does not connect"):
         submit.References(1000, own).fetch("x", {"href": "http://127.0.0.1:9/x"})
 
@@ -94,15 +99,64 @@ def test_elsewhere_is_as_it_was() -> None:
 def test_a_flow_is_told_where_its_outputs_are() -> None:
     """Fault 20: by labels of its run, which no client writes."""
     own = resolving()
-    own.check("x", {"href": HREF, "type": "image/png"})
-    own.check("y", {"href": HREF})
-    expected = OwnOutput(HREF, "b/n", "/store/x", "application/json")
+    own.check(HREF, nothing_to_spend)
+    own.check(HREF, nothing_to_spend)
+    expected = OwnOutput.of(HREF, "b/n", "/store/x", "application/json")
     assert own.left == [expected, expected]
     made: dict[str, Any] = {**references.labels(own.left), "pygeoapi.message": "x", "n": 1}
     assert len(made) == 3
-    assert references.labelled(made) == {HREF: expected}
+    assert references.labelled(made) == {expected.key: expected}
 
 
 def test_an_output_in_a_folder_of_the_web_process_is_for_no_worker() -> None:
     with pytest.raises(InvalidJobParameterError, match="no worker can read it"):
-        resolving(block=None).check("x", {"href": HREF})
+        resolving(block=None).check(HREF, nothing_to_spend)
+
+
+def test_what_is_read_here_needs_no_block() -> None:
+    """Fault 20: JSON of an unmodified process was refused as no worker can read it."""
+    own = resolving(block=None)
+    references = submit.References(1000, own)
+    references.check("x", {"href": HREF}, False)
+    assert references.fetch("x", {"href": HREF}) == {"a": 1}
+    assert own.left == []  # and the flow is told of nothing that it does not open
+
+
+def test_what_is_looked_for_in_the_store_counts_as_what_is_fetched() -> None:
+    """Fault 20: a request with a thousand own references cost as many looks into Prefect."""
+    looked: list[str] = []
+
+    def resolve(href: str) -> Find | None:
+        def find() -> Found:
+            looked.append(href)
+            return Found(output(b"{}"), "b/n", "/store/x")
+
+        return find if href == HREF else None
+
+    own = submit.References(1000, OwnReferences(resolve))
+    for _ in range(100):  # elsewhere: only the form is looked at
+        own.check("x", {"href": "https://example.org/x"}, True)
+    own.fetch("x", {"href": HREF})
+    for _ in range(submit.MAX_REFERENCES - 1):
+        own.check("x", {"href": HREF}, True)
+    with pytest.raises(InvalidJobParameterError, match="more than 32 inputs by reference"):
+        own.check("x", {"href": HREF}, True)
+    assert len(looked) == submit.MAX_REFERENCES
+
+
+def test_what_is_looked_for_in_the_store_has_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 20."""
+    monkeypatch.setattr(submit, "REFERENCES_SECONDS", 0.0)
+    with pytest.raises(InvalidJobParameterError, match="take more than 0 s"):
+        submit.References(1000, resolving()).check("x", {"href": HREF}, True)
+
+
+def test_a_long_reference_makes_a_short_label() -> None:
+    """Fault 20: labels come with every list of runs, and had all of each reference."""
+    own = resolving()
+    for number in range(submit.MAX_REFERENCES):
+        own.check(f"{HREF}?{number}&{'x' * 8000}", nothing_to_spend)
+    made = references.labels(own.left)
+    assert len(made) == submit.MAX_REFERENCES
+    assert sum(map(len, made.values())) < 200 * submit.MAX_REFERENCES
+    assert "xxx" not in "".join(made.values())

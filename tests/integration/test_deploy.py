@@ -363,7 +363,7 @@ def test_what_prefect_refuses_is_told(make: Make) -> None:
     template = {"job_configuration": {"command": "{{ command }}"}, "variables": variables}
     with api() as client:
         client.create_work_pool(WorkPoolCreate(name=pool, base_job_template=template))
-    with pytest.raises(ConfigurationError, match=r"Prefect refuses .*python -m prefect\.engine"):
+    with pytest.raises(ConfigurationError, match=r"Prefect rejects .*python -m prefect\.engine"):
         deploy(make(work_pool=pool))
     with api() as client:
         client.delete_work_pool(pool)

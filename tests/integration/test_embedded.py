@@ -228,6 +228,7 @@ def test_a_killed_supervisor_leaves_nothing_behind_for_long(
 PARTS = ("worker", "pygeoapi", "prefect", "postgres")
 
 
+@pytest.mark.timeout(900)  # nine starts of parts of a stack
 def test_a_part_that_dies_is_started_again_and_one_that_dies_on_ends_the_stack(
     stack: RunningStack, state: Path, start: Callable[..., Attached]
 ) -> None:

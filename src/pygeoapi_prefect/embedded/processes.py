@@ -119,11 +119,20 @@ def rotate(log: Path, limit: int = LOG_BYTES) -> None:
 
     The file itself stays: its process, and what that has started, go on appending to it. What they
     write in the microseconds between the end of the copy and the cut is lost.
+
+    Raises:
+        OSError: The content could not be kept, as on a full disk; the log is cut all the same,
+            which gives the space back, unless it cannot even be opened.
     """
     if not log.exists() or log.stat().st_size <= limit:
         return
-    with log.open("rb+") as content, log.with_suffix(".log.1").open("wb") as old:
-        shutil.copyfileobj(content, old, 1 << 20)
+    with log.open("rb+") as content:
+        try:
+            with log.with_suffix(".log.1").open("wb") as old:
+                shutil.copyfileobj(content, old, 1 << 20)
+        except OSError:
+            content.truncate(0)
+            raise
         content.truncate(0)
 
 

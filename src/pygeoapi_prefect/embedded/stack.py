@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import httpx
@@ -50,6 +51,7 @@ class Stack:
         self._children: dict[str, Child] = {}
         self._programs: dict[str, Program] = {}
         self._restarts = Restarts()
+        self._not_rotated: set[str] = set()
         self._began = time.monotonic()
         self._started = datetime.now(UTC)
         self._http = httpx.Client(trust_env=False, timeout=10)
@@ -100,13 +102,7 @@ class Stack:
                 its log.
         """
         while True:
-            for child in self._ended():
-                self._note_end(child)
-            for name in self._restarts.take_due(time.monotonic()):
-                self._spawn(self._programs[name], again=True)
-                self._tell(f"{name} is started again, process {self._children[name].process.pid}")
-            for child in self._children.values():
-                rotate(child.log)
+            self._look()
             time.sleep(WATCH_SECONDS)
 
     def stop(self) -> None:
@@ -123,7 +119,42 @@ class Stack:
             end_children([child], STOP_SECONDS)
         clean_up(self.layout)
 
-    def _spawn(self, program: Program, *, again: bool = False) -> None:
+    def _look(self) -> None:
+        """Look once at all processes and their logs; a full disk is told and not fatal."""
+        for child in self._ended():
+            self._note_end(child, _how(child))
+        for name in self._restarts.take_due(time.monotonic()):
+            self._restart(self._programs[name])
+        for child in self._children.values():
+            self._rotate(child)
+
+    def _restart(self, program: Program) -> None:
+        try:
+            child = self._start(program, again=True)
+        except OSError as error:
+            self._note_end(self._children[program.name], f"cannot be started ({error})")
+            return
+        self._tell(f"{program.name} is started again, process {child.process.pid}")
+        try:
+            self._record.write(self.layout.state)
+        except OSError as error:  # "stop" finds the process by its mark
+            self._tell(f"the record of the stack cannot be written ({error})")
+
+    def _rotate(self, child: Child) -> None:
+        try:
+            rotate(child.log)
+        except OSError as error:
+            if child.name not in self._not_rotated:
+                self._tell(f"the older part of {child.log} cannot be kept ({error})")
+            self._not_rotated.add(child.name)
+        else:
+            self._not_rotated.discard(child.name)
+
+    def _spawn(self, program: Program) -> None:
+        self._start(program)
+        self._record.write(self.layout.state)
+
+    def _start(self, program: Program, *, again: bool = False) -> Child:
         child = spawn(
             program.name,
             program.command,
@@ -136,7 +167,7 @@ class Stack:
         self._programs[program.name] = program
         self._children[program.name] = child
         self._record.processes[program.name] = child.identity
-        self._record.write(self.layout.state)
+        return child
 
     def _until(self, name: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -163,20 +194,21 @@ class Stack:
             and not (child.name == "bootstrap" and child.process.returncode in BOOTSTRAPPED)
         ]
 
-    def _note_end(self, child: Child) -> None:
+    def _note_end(self, child: Child, how: str) -> None:
         pause = self._restarts.ended(child.name, time.monotonic())
         if pause is None:
             raise ChildDied(
-                f"{child.name} {_how(child)}, {MOST_ENDS} times within {WINDOW_SECONDS:.0f} s. "
+                f"{child.name} {how}, {MOST_ENDS} times within {WINDOW_SECONDS:.0f} s. "
                 f"{child.log} ends:\n{tail(child.log)}"
             )
-        self._tell(f"{child.name} {_how(child)}; it is started again in {pause:g} s")
+        self._tell(f"{child.name} {how}; it is started again in {pause:g} s")
         # Its own processes would hold what its successor needs: a port, a lock.
         remains = session(child.identity.pid, str(self.layout.state))
         end(remains, child.stop_signal, REMAINS_SECONDS)
 
     def _tell(self, message: str) -> None:
-        self._say(f"{datetime.now():%Y-%m-%d %H:%M:%S} {message}")
+        with suppress(OSError):  # its own output may be on the full disk too
+            self._say(f"{datetime.now():%Y-%m-%d %H:%M:%S} {message}")
 
     def _bootstrapped(self) -> bool:
         return self._children["bootstrap"].process.poll() in BOOTSTRAPPED

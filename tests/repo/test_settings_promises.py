@@ -1,6 +1,7 @@
 """Every documented variable is read by our code, and reaches who reads it in Compose."""
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 import yaml
 
 from pygeoapi_prefect.config import OutgoingSettings
+from pygeoapi_prefect.embedded import services
+from pygeoapi_prefect.embedded.cli import start
+from pygeoapi_prefect.embedded.layout import Layout
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text()
@@ -25,6 +29,7 @@ READERS = {
 }
 # The stack's own: the file and the folder in the image, its Prefect, the blocks that it makes.
 FIXED = {"PYGEOAPI_CONFIG", "PREFECT_API_URL", "RESULT_BLOCK", "CODE_BLOCK"}
+STARTED = re.search(r"^`scripts/start` passes .*?\n\n", DOCUMENT, re.M | re.S)
 PERSONAL = {"STORAGE_SECRET"}  # read by a command that somebody runs
 
 
@@ -97,6 +102,40 @@ def test_what_is_documented_reaches_who_reads_it_in_compose(name: str) -> None:
             else:
                 assert given is not None, f"{service} does not get {name}"
                 assert given.startswith(f"${{{name}:-"), f"{service}: {given}"
+
+
+def embedded(reader: str) -> dict[str, str]:
+    """The environment that ``scripts/start`` gives to a reader, made from that of this process."""
+    (public_url,) = (option for option in start.params if option.name == "public_url")
+    layout = Layout(Path("/state"), public_url=os.environ[str(public_url.envvar)])
+    return (
+        services.worker_environment(layout)
+        if reader == "worker"
+        else services.web_environment(layout)
+    )
+
+
+@pytest.mark.parametrize("name", sorted(set(documented()) - PERSONAL))
+def test_what_is_documented_reaches_who_reads_it_with_scripts_start(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Fault 40: unless it belongs to the stack itself, as the documentation says."""
+    assert STARTED is not None
+    monkeypatch.setenv("PYGEOAPI_URL", "https://chosen.example.org")
+    monkeypatch.setenv(name, "https://chosen.example.org")
+    for reader in documented()[name] - {"flows"}:
+        reaches = embedded(reader).get(name) == "https://chosen.example.org"
+        assert reaches == (f"`{name}`" not in STARTED.group()), f"{name}, read by {reader}"
+
+
+def test_an_empty_variable_changes_nothing_with_scripts_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fault 40: Prefect would refuse a log level without a name."""
+    for name in ("PYGEOAPI_URL", "PREFECT_LOGGING_LEVEL", "PREFECT_API_KEY"):
+        monkeypatch.setenv(name, "")
+    for reader in ("worker", "web"):
+        assert {"PREFECT_LOGGING_LEVEL", "PREFECT_API_KEY"}.isdisjoint(embedded(reader))
 
 
 def test_what_the_configuration_reads_is_documented_as_read_by_it() -> None:

@@ -17,6 +17,9 @@ WEB_PROCESSES = 2
 WEB_THREADS = 16
 KEEP_ALIVE_SECONDS = 75  # longer than any client of ours keeps an idle connection
 LOCAL_BLOCK = "local-file-system"
+LOG_CHOICES = ("PYGEOAPI_LOG_MAX_LINES", "PYGEOAPI_LOG_MAX_MB", "PREFECT_LOGGING_LEVEL")
+WORKER_CHOICES = (*LOG_CHOICES, "PYGEOAPI_WORKER_PRELOAD", "PYGEOAPI_WORKER_HEALTH_FILE")
+"""Variables of the caller that change how a part works, and not where it finds the others."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ def environment(layout: Layout) -> dict[str, str]:
     }
 
 
+def chosen(names: Sequence[str]) -> dict[str, str]:
+    """Variables that the caller has set; an empty one counts as not set, as in Compose."""
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
 def preloaded(program: str, modules: str, wait_for: str = preload.NOTHING) -> list[str]:
     """The start of a command line that runs ``python -m program``; see ``preload``."""
     return [sys.executable, "-m", preload.__name__, wait_for, modules, program]
@@ -110,11 +118,15 @@ def prefect_command(layout: Layout) -> list[str]:
 
 def worker_environment(layout: Layout) -> dict[str, str]:
     """The worker's environment; its jobs inherit it. No result settings: deployments have them."""
-    return environment(layout) | {
-        "PREFECT_WORKER_QUERY_SECONDS": "5",  # events tell it of runs; this is the safety net
-        "PYGEOAPI_WORKER_GRACE_SECONDS": "3",
-        "TMPDIR": str(layout.scratch),
-    }
+    return (
+        environment(layout)
+        | chosen(WORKER_CHOICES)
+        | {
+            "PREFECT_WORKER_QUERY_SECONDS": "5",  # events tell it of runs; this is the safety net
+            "PYGEOAPI_WORKER_GRACE_SECONDS": "3",
+            "TMPDIR": str(layout.scratch),
+        }
+    )
 
 
 def worker_command(layout: Layout) -> list[str]:
@@ -130,14 +142,18 @@ def worker_command(layout: Layout) -> list[str]:
 def web_environment(layout: Layout) -> dict[str, str]:
     """The environment of pygeoapi and of the deployment: both import the processes."""
     paths = [*map(str, layout.flows), os.environ.get("PYTHONPATH", "")]
-    return environment(layout) | {
-        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-        "PYGEOAPI_CONFIG": str(layout.config),
-        "PYGEOAPI_URL": layout.url,
-        "PREFECT_UI_URL": layout.prefect_url,
-        "RESULT_BLOCK": f"{LOCAL_BLOCK}/{RESULT_BLOCK}",
-        "CODE_BLOCK": f"{LOCAL_BLOCK}/{CODE_BLOCK}",
-    }
+    return (
+        environment(layout)
+        | chosen(LOG_CHOICES)
+        | {
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+            "PYGEOAPI_CONFIG": str(layout.config),
+            "PYGEOAPI_URL": layout.url,
+            "PREFECT_UI_URL": layout.prefect_url,
+            "RESULT_BLOCK": f"{LOCAL_BLOCK}/{RESULT_BLOCK}",
+            "CODE_BLOCK": f"{LOCAL_BLOCK}/{CODE_BLOCK}",
+        }
+    )
 
 
 def web_command(layout: Layout) -> list[str]:

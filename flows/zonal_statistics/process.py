@@ -15,7 +15,7 @@ from pygeoapi_prefect.models.processes import (
 )
 from pygeoapi_prefect.process.base import BasePrefectProcessor
 from pygeoapi_prefect.process.inputs import input_value
-from pygeoapi_prefect.process.memory import memory_limit_bytes
+from pygeoapi_prefect.process.memory import memory_in_use_bytes, memory_limit_bytes
 from pygeoapi_prefect.process.outputs import is_requested, result_storage, write_output
 from pygeoapi_prefect.process.progress import report_progress
 from zonal_statistics.description import CSV, DESCRIPTION, GEOJSON, MAX_CELLS
@@ -28,8 +28,8 @@ from zonal_statistics.zonal import DEFAULT_STATISTICS, Statistics, statistics_of
 from zonal_statistics.zones import Zones, read_zones
 
 MIB = 1024 * 1024
-RESERVED_BYTES = 160 * MIB
-"""Memory of a job besides the values of a zone: libraries, a window, GDAL's blocks."""
+WORKING_BYTES = 128 * MIB
+"""Memory for working on a window: its arrays, GDAL's cache, a block of the largest size."""
 
 
 @flow(persist_result=True)
@@ -100,7 +100,7 @@ def compute(request: ExecuteRequest, folder: Path) -> tuple[Zones, list[Statisti
         plans = planned(band, zones, Projection(zones.crs, dataset.crs.to_wkt(), band.extent()))
         statistics = input_value(request, "statistics", default=DEFAULT_STATISTICS)
         percentiles = input_value(request, "percentiles", default=())
-        kept_bytes = max(0, memory_limit_bytes() - RESERVED_BYTES)
+        kept_bytes = left_bytes()
         results: list[Statistics] = []
         for name, pieces in zip(zones.names, plans, strict=True):
             done, total = len(results), len(zones.names)
@@ -111,6 +111,11 @@ def compute(request: ExecuteRequest, folder: Path) -> tuple[Zones, list[Statisti
                 raise InvalidJobParameterError(_too_many_values(name, kept_bytes)) from error
             results.append(found)
     return zones, results
+
+
+def left_bytes() -> int:
+    """Memory that a zone's different values may take, beside the inputs, which are read by now."""
+    return max(0, memory_limit_bytes() - memory_in_use_bytes() - WORKING_BYTES)
 
 
 def planned(band: Band, zones: Zones, project: Projection) -> list[list[Piece]]:
@@ -140,7 +145,7 @@ def _too_many_values(name: str, kept_bytes: int) -> str:
     return (
         f"input 'zones': {name}: its different values do not fit into the {kept_bytes // MIB} MiB "
         "that the job has for them; leave out 'percentiles' and the statistics 'majority' and "
-        "'variety', which alone need them, or divide the zone"
+        "'variety', which alone need them, divide the zone, or give fewer zones in a request"
     )
 
 

@@ -1,8 +1,10 @@
-"""Memory limit of a job, for flows that can choose how to work, or reject in time."""
+"""Memory limit and use of a job, for flows that can choose how to work, or reject in time."""
 
 import os
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 LIMIT_VARIABLE = "PYGEOAPI_JOB_MEMORY_MB"
 """Set for each job by our worker, from ``prefect.deployment.memory_limit_mb``."""
@@ -10,6 +12,8 @@ CGROUP_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
+IN_USE = Path("/proc/self/smaps_rollup")
+_COUNTED = ("Pss_Anon:", "Pss_Shmem:")
 
 
 def memory_limit_bytes() -> int:
@@ -24,3 +28,16 @@ def memory_limit_bytes() -> int:
         with suppress(OSError, ValueError):  # not there; "max" where there is no limit
             limits.append(int(path.read_text()))
     return min(limits)
+
+
+def memory_in_use_bytes() -> int:
+    """Memory that this process uses, as our worker counts it for the limit, in bytes.
+
+    Anonymous and shared memory, each page divided among its users (proc_pid_smaps_rollup(5));
+    where the system does not tell that, all that is resident.
+    """
+    try:
+        lines = [line.split() for line in IN_USE.read_text(errors="replace").splitlines()]
+    except OSError:
+        return int(psutil.Process().memory_info().rss)
+    return sum(int(fields[1]) for fields in lines if fields[0] in _COUNTED) * 1024

@@ -21,11 +21,13 @@ from pygeoapi_prefect.deploy.package import collect
 from pygeoapi_prefect.errors import InvalidJobParameterError, MissingJobParameterError
 from pygeoapi_prefect.execution.inputs import validate
 from pygeoapi_prefect.models.processes import ExecuteRequest, JobStatusInfoInternal
+from pygeoapi_prefect.process.memory import memory_in_use_bytes
 from support.rasters_made import box, collection, feature, write_raster
 from zonal_statistics import process as module
 from zonal_statistics.process import ZonalStatisticsProcessor
 from zonal_statistics.rasters import SAMPLES
 from zonal_statistics.writing import as_csv, as_geojson
+from zonal_statistics.zones import Zones, read_zones
 
 DESCRIPTION = ZonalStatisticsProcessor({"name": "x"}).metadata
 DATA = SAMPLES["waco-dem"].parent
@@ -362,7 +364,8 @@ def test_fault_3_a_zone_that_would_exceed_the_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault 3: the message says what to leave out, and without that it is computed."""
-    monkeypatch.setenv("PYGEOAPI_JOB_MEMORY_MB", "161")
+    monkeypatch.setattr(module, "memory_in_use_bytes", lambda: 100 * module.MIB)
+    monkeypatch.setenv("PYGEOAPI_JOB_MEMORY_MB", "229")
     cells = np.random.default_rng(1).normal(size=(400, 400))
     path = write_raster(tmp_path / "r.tif", cells, crs="EPSG:4326", cell=0.01)
     raster = base64.b64encode(path.read_bytes()).decode()
@@ -376,10 +379,34 @@ def test_fault_3_a_zone_that_would_exceed_the_memory_is_refused(
         with pytest.raises(InvalidJobParameterError, match=r"zone 2: .* 1 MiB .* leave out 'perc"):
             run(inputs | more)
     assert zones_of(run(inputs))[1]["properties"]["count"] == pytest.approx(160_000)
-    monkeypatch.setenv("PYGEOAPI_JOB_MEMORY_MB", "170")
+    monkeypatch.setenv("PYGEOAPI_JOB_MEMORY_MB", "238")
     found = zones_of(run(inputs | {"percentiles": [50]}))[1]["properties"]
     assert found["percentile_50"] == pytest.approx(np.median(cells), abs=1e-4)
     assert "16 bytes for each cell" in DESCRIPTION["description"]
+
+
+def test_fault_3_what_the_inputs_take_is_not_there_for_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 3: a job with large zones was killed instead of refused."""
+    cells = np.random.default_rng(1).normal(size=(400, 400))
+    path = write_raster(tmp_path / "r.tif", cells, crs="EPSG:4326", cell=0.01)
+    raster = base64.b64encode(path.read_bytes()).decode()
+    inputs = {"raster": raster, "zones": collection(box(0, 0, 4, 4)), "percentiles": [50]}
+    run(inputs)  # what a first run leaves behind is in use by then
+    limit = memory_in_use_bytes() + module.WORKING_BYTES + 48 * module.MIB
+    monkeypatch.setattr(module, "memory_limit_bytes", lambda: limit)
+    run(inputs)
+    held: list[bytearray] = []
+
+    def read_large_zones(*given: Any) -> Zones:
+        held.append(bytearray(b"x") * (128 * module.MIB))
+        return read_zones(*given)
+
+    monkeypatch.setattr(module, "read_zones", read_large_zones)
+    with pytest.raises(InvalidJobParameterError, match=r"zone 1: .* fewer zones in a request"):
+        run(inputs)
+    assert len(held) == 1
 
 
 def test_fault_1_scale_and_offset_are_told_to_clients() -> None:

@@ -1,6 +1,8 @@
 """Prefect-powered processes that only tests need: slow, failing and careless ones."""
 
 import logging
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -220,11 +222,11 @@ def many(
     process_description: schemas.ProcessDescription,
     execution_request: schemas.ExecuteRequest,
 ) -> schemas.JobStatusInfoInternal:
-    """Several outputs of several media types; the text has a size in megabytes."""
+    """Several outputs of several media types; text and image have a size in MiB."""
     size = int(input_value(execution_request, "seconds", 0) * 1024 * 1024)
     contents = {
         "text": b"Hello" + b"x" * size,
-        "image": b"\x89PNG\r\n\x1a\n",
+        "image": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * (size // 256),
         "zones": b'{"type": "FeatureCollection", "features": []}',
     }
     storage = result_storage(result_storage_block)
@@ -296,3 +298,51 @@ def talking_here(
 class TalkingHereProcessor(BasePrefectProcessor):
     process_flow = talking_here
     process_description = description("talking-here")
+
+
+@task
+def doubled(number: int) -> int:
+    return 2 * number
+
+
+@flow(persist_result=True)
+def mapped(
+    job_id: str,
+    result_storage_block: str | None,
+    process_description: schemas.ProcessDescription,
+    execution_request: schemas.ExecuteRequest,
+) -> schemas.JobStatusInfoInternal:
+    """Forty tasks whose results are kept; then succeed, fail, end the process or wait."""
+    total = sum(doubled.map(range(40)).result())
+    report_progress(50, f"the total is {total}")
+    kind = input_value(execution_request, "kind", "")
+    if kind == "fail":
+        raise ValueError("after the tasks")
+    if kind == "crash":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "wait":
+        time.sleep(SECONDS)
+    storage = result_storage(result_storage_block)
+    output = write_output(storage, job_id, "result.txt", str(total).encode(), "text/plain")
+    return done(job_id, process_description.id, result=output)
+
+
+class MappedProcessor(BasePrefectProcessor):
+    process_flow = mapped
+    process_description = description("mapped")
+
+
+@flow(name="mapped-elsewhere", persist_result=True, result_storage="local-file-system/elsewhere")
+def mapped_elsewhere(
+    job_id: str,
+    result_storage_block: str | None,
+    process_description: schemas.ProcessDescription,
+    execution_request: schemas.ExecuteRequest,
+) -> schemas.JobStatusInfoInternal:
+    """The same with results of tasks in a block of its own."""
+    return mapped.fn(job_id, result_storage_block, process_description, execution_request)
+
+
+class MappedElsewhereProcessor(BasePrefectProcessor):
+    process_flow = mapped_elsewhere
+    process_description = description("mapped-elsewhere")

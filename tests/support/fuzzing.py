@@ -18,6 +18,8 @@ NOT_EXECUTED = {
     "careless-here": "the same",
     "vanilla-raising": "raises, as its input asks for",
     "worker-raising": "the same",
+    "mapped": "fails or waits, as its input asks for",
+    "mapped-elsewhere": "the same, and its block is made by a test",
     "flaky": "fails as often as its input asks for",
     # These sleep two minutes unless their optional input says otherwise.
     "slow": "sleeps",

@@ -16,7 +16,7 @@ from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.engine import client, runs
 from pygeoapi_prefect.engine.waiter import Waiter
 from pygeoapi_prefect.errors import JobDismissedError, JobFailedError, JobNotFoundError
-from pygeoapi_prefect.jobs import own, records, status, submit
+from pygeoapi_prefect.jobs import own, records, removal, status, submit
 from pygeoapi_prefect.jobs.filters import JobFilter
 from pygeoapi_prefect.jobs.local import LocalRunner
 from pygeoapi_prefect.models.message import clean, named
@@ -375,23 +375,6 @@ class Jobs:
         return self._local.store(run.parameters.get("result_storage_block"))
 
     def _remove(self, run: runs.Run) -> None:
-        """Outputs first: a job whose outputs cannot be removed stays, so that one can try again.
-
-        Where their block was deleted nobody can: such a job would stay for ever.
-        """
-        own = None
-        try:
-            own = self._store(run)
-            own.delete_folder(status.job_id(run))
-        except errors.BlockNotFound as error:
-            LOGGER.warning("job %s: its outputs are not removed: %s", status.job_id(run), error)
-        if isinstance(run.state_data, Mapping) and run.state_data.get("storage_block_id"):
-            try:
-                store, key = records.location(run)
-                store.delete(key)
-                # A flow may have a block of its own.
-                if own is not None and store.basepath != own.basepath:
-                    store.delete_folder(status.job_id(run))
-            except (JobFailedError, errors.BlockNotFound, ValueError) as error:
-                LOGGER.warning("job %s: its record was not removed: %s", status.job_id(run), error)
+        """Files first: a job whose files cannot be removed stays, so that one can try again."""
+        removal.remove_files(run, lambda: self._store(run))
         runs.delete(run.id)

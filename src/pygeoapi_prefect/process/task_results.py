@@ -25,6 +25,8 @@ SHARED = "shared-task-results"
 """Folder of results that a cache policy shares among jobs."""
 OWN = "task-results"
 """Folder, in that of a job, of results that are the job's alone."""
+BLOCK_LABEL = "pygeoapi.result_block"
+"""Label of a run whose flow has a ``result_storage`` of its own, which may hold task results."""
 _ATTRIBUTE = "_pygeoapi_results_of"
 
 
@@ -40,6 +42,14 @@ def keep_with_job[F: Flow[..., Any]](flow: F, job_id: str) -> F:
     """
     setattr(flow, _ATTRIBUTE, job_id)
     return flow
+
+
+def own_block(flow: Flow[..., Any]) -> str | None:
+    """The block that a flow itself keeps results in: its slug, or its identifier in Prefect."""
+    block = flow.result_storage
+    if block is None or isinstance(block, str):
+        return block
+    return str(getattr(block, "_block_document_id", None) or "") or None
 
 
 def new_key(folder: str) -> str:

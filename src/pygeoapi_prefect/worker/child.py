@@ -194,6 +194,7 @@ def run(job: Job) -> str:
             message = f"The flow's code could not be loaded: {type(error).__name__}: {error}"
             context.client.set_flow_run_state(flow_run.id, Failed(message=message))
             return "Failed"
+        tell_block(context.client, flow, job)
         # Without a deployment's id, the engine opens no websocket to be told of suspensions.
         detached = flow_run.model_copy(update={"deployment_id": None})
         lean.spare(
@@ -291,6 +292,21 @@ def load(job: Job, flow_run: FlowRun) -> Flow[..., Any]:
     if job.working_dir is not None:
         os.chdir(job.working_dir)
     return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+
+
+def tell_block(client: SyncPrefectClient, flow: Flow[..., Any], job: Job) -> None:
+    """Tell which block of its own a flow keeps task results in: they are to go with the job.
+
+    Prefect does not say so of a run that has failed. Costs a request where there is such a block.
+    """
+    block = task_results.own_block(flow)
+    given = job.result_block or {}
+    if block is None or block in (
+        given.get("id"),
+        (job.run.get("parameters") or {}).get("result_storage_block"),
+    ):
+        return
+    client.update_flow_run_labels(UUID(job.id), {task_results.BLOCK_LABEL: block})
 
 
 def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:

@@ -220,7 +220,7 @@ class Jobs:
         raise errors.OutputNotFound(f"The job has no output {named(output_id)}")
 
     def own_output(self, href: str) -> own.Find | None:
-        """What finds the output that an address names; None if that is no output of this server.
+        """Return what finds the output that an address names; None if it is none of this server.
 
         It raises ``InvalidJobParameterError`` if there is no such job or output, or no results.
         """

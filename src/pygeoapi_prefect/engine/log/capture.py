@@ -1,7 +1,9 @@
 """Brings what code logs and prints into the log of the run that it works for.
 
-Which run that is, is told by a context variable: a web process works for several at once. The
-process of a job has one run only; there it holds in all threads, whoever has started them.
+Which run that is, is told by a context variable: a web process works for several at once. Threads
+that a process starts there have to be given its context (docs/processes.md): a pool that runs share
+belongs to none of them, and a thread may outlive the run that started it. The process of a job has
+one run only; there it holds in all threads, whoever has started them.
 
 What is private of Prefect is here: its handlers for runs (``APILogHandler``), which are replaced by
 ours because they lose lines, and its stand-in for ``print``.

@@ -11,11 +11,13 @@ from flask import Response
 
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.engine import client, pools
-from pygeoapi_prefect.errors import EngineUnavailable, StackError
+from pygeoapi_prefect.errors import EngineUnavailable, StackError, StorageUnavailable
 from pygeoapi_prefect.web import render
 
 WRITE_SECONDS = 30.0  # between one try to write and the next
 WRITE_AGAIN_SECONDS = 5.0  # the same after one that failed
+ANSWER_SECONDS = 10.0  # after which a look at the store that has not ended counts as failed
+NO_ANSWER_YET = "the result store has not answered yet ({})"
 LOGGER = logging.getLogger(__name__)
 NOT_LOADED = "cannot be loaded; the server's log has the reason"
 NO_STORE = {"Cache-Control": "no-store"}
@@ -67,6 +69,9 @@ def readiness(
 class Writable:
     """Tells whether a result store can be read and, tried now and then, written.
 
+    One thread at a time looks; the others are told what it has found the last time, so that a store
+    that does not answer holds one thread and no more.
+
     Args:
         slug: Slug of the block.
         clock: Gives the time, in seconds.
@@ -76,31 +81,49 @@ class Writable:
         self._slug = slug
         self._clock = clock
         self._lock = threading.Lock()
+        self._began = math.inf  # no look is under way
         self._due = -math.inf
-        self._error: StackError | None = None
+        self._write_error: StackError | None = None
+        self._error: StackError | None = StorageUnavailable(NO_ANSWER_YET.format(slug))
 
     def check(self) -> None:
         """Raise what keeps the store from being used.
 
         Raises:
-            StackError: It cannot be opened or read now, or could not be written the last time.
+            StackError: It could not be opened, read or written the last time, or a look at it has
+                been under way for more than ``ANSWER_SECONDS``.
         """
-        store = storage.open_store(self._slug)
-        store.exists("ready")
-        with self._lock:
-            if self._clock() >= self._due:
-                self._try(store)
-            if self._error is not None:
-                raise self._error
+        if self._lock.acquire(blocking=False):
+            try:
+                self._began = self._clock()
+                self._error = self._look()
+            finally:
+                self._began = math.inf
+                self._lock.release()
+        elif self._clock() - self._began > ANSWER_SECONDS:
+            raise StorageUnavailable(f"the result store does not answer ({self._slug})")
+        if self._error is not None:
+            raise self._error.with_traceback(None)
 
-    def _try(self, store: storage.Store) -> None:
-        self._error = None
+    def _look(self) -> StackError | None:
         try:
-            store.check_writable()
+            store = storage.open_store(self._slug)
+            store.exists("ready")
         except StackError as error:
-            self._error = error
-        pause = WRITE_SECONDS if self._error is None else WRITE_AGAIN_SECONDS
-        self._due = self._clock() + pause
+            return error
+        if self._clock() >= self._due:
+            self._write_error = _written(store)
+            pause = WRITE_SECONDS if self._write_error is None else WRITE_AGAIN_SECONDS
+            self._due = self._clock() + pause
+        return self._write_error
+
+
+def _written(store: storage.Store) -> StackError | None:
+    try:
+        store.check_writable()
+    except StackError as error:
+        return error
+    return None
 
 
 def _taken(pool: str, queue: str) -> None:

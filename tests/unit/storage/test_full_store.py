@@ -13,7 +13,12 @@ from prefect.filesystems import LocalFileSystem, RemoteFileSystem
 from pygeoapi_prefect.errors import StorageFull, StorageUnavailable
 from pygeoapi_prefect.process.outputs import write_output
 from pygeoapi_prefect.storage import LocalStore, store_of
-from pygeoapi_prefect.web.health import WRITE_AGAIN_SECONDS, WRITE_SECONDS, Writable
+from pygeoapi_prefect.web.health import (
+    ANSWER_SECONDS,
+    WRITE_AGAIN_SECONDS,
+    WRITE_SECONDS,
+    Writable,
+)
 from support import s3_server
 from support.disks import fill, make_read_only, small_disk
 
@@ -118,3 +123,72 @@ def test_fault_33_readiness_tries_a_write_at_a_bounded_rate(probed: Path) -> Non
     with pytest.raises(StorageUnavailable, match="read-only"):
         writable.check()
     assert names(probed) == set()
+
+
+class HangingStore:
+    """A store whose reads or writes wait until they are let go; the disk of a lost NFS server."""
+
+    def __init__(self, hangs_in: str) -> None:
+        self.hangs_in = hangs_in
+        self.begun, self.go = threading.Event(), threading.Event()
+        self.looks = 0
+
+    def exists(self, _: str) -> bool:
+        self.looks += 1
+        return self._wait("exists")
+
+    def check_writable(self) -> None:
+        self._wait("check_writable")
+
+    def _wait(self, where: str) -> bool:
+        if where == self.hangs_in:
+            self.begun.set()
+            assert self.go.wait(60)
+        return True
+
+
+@pytest.mark.parametrize("hangs_in", ["exists", "check_writable"])
+def test_fault_33_a_store_that_hangs_holds_one_probe_only(
+    monkeypatch: pytest.MonkeyPatch, hangs_in: str
+) -> None:
+    """Fault 33: the others are told the last result, and in time that there is no answer."""
+    store = HangingStore("nowhere")
+    monkeypatch.setattr("pygeoapi_prefect.storage.open_store", lambda _: store)
+    now = 1000.0
+    writable = Writable("local-file-system/s", lambda: now)
+    writable.check()
+    store.hangs_in = hangs_in
+    now += WRITE_SECONDS
+    thread = threading.Thread(target=writable.check)
+    thread.start()
+    try:
+        assert store.begun.wait(20)
+        for _ in range(3):
+            writable.check()
+        assert store.looks == 2
+        now += ANSWER_SECONDS + 1
+        with pytest.raises(StorageUnavailable, match=r"does not answer \(local-file-system/s\)"):
+            writable.check()
+    finally:
+        store.go.set()
+        thread.join()
+    writable.check()
+
+
+def test_fault_33_a_store_that_has_never_answered_is_not_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fault 33: a first look that is under way is no good news."""
+    store = HangingStore("exists")
+    monkeypatch.setattr("pygeoapi_prefect.storage.open_store", lambda _: store)
+    writable = Writable("local-file-system/s")
+    thread = threading.Thread(target=writable.check)
+    thread.start()
+    try:
+        assert store.begun.wait(20)
+        with pytest.raises(StorageUnavailable, match="has not answered yet"):
+            writable.check()
+    finally:
+        store.go.set()
+        thread.join()
+    writable.check()

@@ -1,26 +1,62 @@
 """The raw output of jobs, past Python: of ``os.system``, of C libraries, of a crash.
 
 It goes into the output of the worker, which has lines of its own for every job: so there is a limit
-for each job, and a job that writes more than that is read to the end all the same.
+for each job, and a job that writes more than that is read to the end all the same. Nobody may read
+the worker's output, for a while or for ever: then it is left out, for the process that copies it
+also ends jobs, watches their memory and hears the worker.
 """
 
 import os
-from contextlib import suppress
+import select
 
 LIMIT = 1 << 20
 READ_BYTES = 1 << 16
 NOTE = b"\n(this job has written more than 1 MiB to its output: what follows is left out)\n"
+LOST = b"\n(nobody has read the output of the worker: %d bytes of jobs are left out)\n"
+
+
+class Target:
+    """The output of the worker, that all jobs write to; never waits for its reader.
+
+    Args:
+        fd: File descriptor. It may block, and stays so, for others use it too.
+    """
+
+    def __init__(self, fd: int = 2) -> None:
+        self._fd = fd
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+        self._lost = 0
+
+    def write(self, data: bytes) -> None:
+        """Write what there is room for, and count the rest.
+
+        When there is room again, the number of bytes that were left out is said first.
+        """
+        if self._lost and self._put(LOST % self._lost):
+            self._lost = 0
+        while data:
+            piece, data = data[: select.PIPE_BUF], data[select.PIPE_BUF :]
+            if self._lost or not self._put(piece):
+                self._lost += len(piece)
+
+    def _put(self, piece: bytes) -> bool:
+        """Write at most ``PIPE_BUF`` bytes: a pipe that is ready has room for so many (POSIX)."""
+        try:
+            return bool(self._poll.poll(0)) and os.write(self._fd, piece) == len(piece)
+        except OSError:
+            return False
 
 
 class Output:
     """The pipe from one job; made before the fork.
 
     Args:
-        target: File descriptor that the output is copied to.
+        target: Where the output is copied to.
         limit: How much of it, in bytes.
     """
 
-    def __init__(self, target: int = 2, limit: int = LIMIT) -> None:
+    def __init__(self, target: Target, limit: int = LIMIT) -> None:
         self.reading, self._writing = os.pipe()
         os.set_blocking(self.reading, False)
         self._target = target
@@ -44,10 +80,10 @@ class Output:
         except BlockingIOError:
             return None
         if self._left > 0:
-            self._write(data[: self._left])
+            self._target.write(data[: self._left])
             self._left -= len(data)
             if self._left < 0:
-                self._write(NOTE)
+                self._target.write(NOTE)
         return len(data)
 
     def close(self) -> None:
@@ -55,8 +91,3 @@ class Output:
         while self.copy():
             pass
         os.close(self.reading)
-
-    def _write(self, data: bytes) -> None:
-        with suppress(OSError):
-            while data:
-                data = data[os.write(self._target, data) :]

@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from pygeoapi_prefect.worker import orphans, wire
 from pygeoapi_prefect.worker.memory import MemoryWatch
-from pygeoapi_prefect.worker.output import Output
+from pygeoapi_prefect.worker.output import Output, Target
 
 # The child sends SIGTERM itself: of two signals from outside, the second may reach another thread
 # of it, and be first or not wake the main one.
@@ -106,6 +106,7 @@ class Zygote:
         self._connection = connection
         self._jobs: dict[int, wire.Job] = {}
         self._outputs: dict[int, Output] = {}
+        self._target = Target()
         self._settings = child.SettingsCache()
         self._memory = MemoryWatch()
         self._over_memory: set[int] = set()
@@ -183,7 +184,7 @@ class Zygote:
             settings = self._settings.get(job.env)
             if thread_count() != 1:
                 raise RuntimeError("the fork server has more than one thread")
-            output = Output()
+            output = Output(self._target)
             pid = self._forked(output)
         except Exception as error:  # a wrong setting, no memory, no process left
             self._say(exited=job.id, error=f"{type(error).__name__}: {error}")

@@ -6,6 +6,7 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
@@ -202,6 +203,19 @@ def test_fault_34_the_limit_of_lines_says_when_it_is_reached(server: LogServer) 
     assert kept == ["0", "1", "2", "3"]
     assert reached.startswith("This log has reached its limit of 4 lines")
     assert more == "6 more lines are left out of this log"
+
+
+def test_fault_34_each_process_of_a_run_counts_anew(server: LogServer) -> None:
+    """Fault 34: as the documentation of the limits says."""
+    for attempt in ("first", "second"):
+        logged(attempt, attempt, limits=Limits(lines=1))
+    assert [text for text in server.messages if " " not in text] == ["first", "second"]
+    document = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+    (row,) = (
+        line for line in document.splitlines() if runlog.LINES_VARIABLE in line and "|" in line
+    )
+    assert "one process" in row
+    assert "counts anew" in row
 
 
 def test_fault_34_the_limit_of_bytes_holds_for_what_is_sent(server: LogServer) -> None:

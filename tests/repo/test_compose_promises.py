@@ -43,6 +43,14 @@ def test_service_has_a_health_check_without_prefects_command(name: str) -> None:
     assert {"interval", "timeout", "retries", "start_period"} <= set(SERVICES[name]["healthcheck"])
 
 
+def test_the_web_processes_have_the_memory_for_large_bodies() -> None:
+    """Fault 25: a body within all bounds takes 500 MiB, and one for each thread may wait."""
+    web = SERVICES["pygeoapi"]
+    processes = int(re.sub(r"\D", "", web["environment"]["WEB_CONCURRENCY"]))
+    threads = int(re.sub(r"\D", "", web["environment"]["GUNICORN_CMD_ARGS"]))
+    assert processes * (500 + threads * 16) <= int(web["mem_limit"].removesuffix("g")) * 1024
+
+
 def test_a_running_service_depends_on_each_one_shot() -> None:
     for name in ONE_SHOT:
         waiting = [

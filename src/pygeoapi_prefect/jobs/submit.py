@@ -183,7 +183,8 @@ def _check_subscriber(wanted: Mapping[str, str]) -> None:
         raise NotSupported("This server offers no callbacks: it has no Prefect server")
     for member, url in wanted.items():
         try:
-            outgoing.check_address(url)
+            with TURNS.lent():
+                outgoing.check_address(url)
         except InvalidJobParameterError as error:
             raise InvalidJobParameterError(f"'subscriber.{member}': {error}") from error
 

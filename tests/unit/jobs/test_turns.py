@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import pytest
 
 from pygeoapi_prefect.errors import TooBusy
-from pygeoapi_prefect.jobs.turns import LARGE, Turns
+from pygeoapi_prefect.jobs import submit
+from pygeoapi_prefect.jobs.turns import LARGE, TURNS, Turns
 
 
 @contextmanager
@@ -88,6 +89,24 @@ def test_a_turn_comes_back_after_what_was_waited_for_has_failed() -> None:
             raise ValueError
         assert turns._free.locked()
     assert not turns._free.locked()
+
+
+def test_a_turn_is_lent_while_the_host_of_a_subscriber_is_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fault 25: names that no server answers for kept all other large requests waiting."""
+    looked_up: list[bool] = []
+
+    def check_address(url: str) -> None:
+        assert url.startswith("http://")
+        looked_up.append(TURNS._free.locked())
+
+    monkeypatch.setattr(f"{submit.__name__}.client.api_url", lambda: "http://127.0.0.1:4200/api")
+    monkeypatch.setattr(f"{submit.__name__}.outgoing.check_address", check_address)
+    with TURNS.taken(LARGE):
+        submit._check_subscriber({"successUri": "http://example.org/", "failedUri": "http://a/"})
+        assert TURNS._free.locked()
+    assert looked_up == [False, False]
 
 
 def test_a_turn_ends_with_an_error() -> None:

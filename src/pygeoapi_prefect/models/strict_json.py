@@ -2,7 +2,6 @@
 
 import gc
 import json
-import math
 import re
 import threading
 from collections.abc import Iterator
@@ -42,11 +41,12 @@ def loads(text: str, *, unique_names: bool = False) -> Any:
         value = json.loads(
             text,
             parse_constant=_refuse_constant,
-            parse_float=_finite if _may_overflow(text) else None,
             object_pairs_hook=_unique if unique_names else None,
         )
         if _SURROGATE.search(text):
             _refuse_lone_surrogates(value)
+        if _may_overflow(text):
+            _refuse_infinities(value)
     return value
 
 
@@ -75,7 +75,7 @@ def _uncollected(length: int) -> Iterator[None]:
 
 
 def _may_overflow(text: str) -> bool:
-    """Return true if a number may be beyond all floats: only then each must be checked.
+    """Return true if a number may be beyond all floats: only then they must be checked.
 
     With all digits the same, this is a search for two fixed texts, which takes next to no time.
     """
@@ -95,11 +95,10 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError(f"{text[:20]} is out of range")
-    return value
+def _refuse_infinities(value: Any) -> None:
+    """Refuse a number beyond all floats; compiled code finds it much faster than Python would."""
+    if to_json(value, inf_nan_mode="constants") != to_json(value, inf_nan_mode="null"):
+        raise ValueError("a number is out of range")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -230,12 +230,20 @@ def _form_of_input(value: object) -> str | None:
     if isinstance(value, list | tuple) and not isinstance(value, ExecutionInputValueNoObjectArray):
         if set(map(type, value)) <= _PLAIN:  # quick, for millions of numbers
             return "inline"
-        return "several" if any(_form_of_item(v) in _FORMS for v in value) else "inline"
+        return "several" if any(map(_has_form, value)) else "inline"
     return _form_of_item(value)
 
 
 _PLAIN = {str, int, float, bool, list}
 _FORMS = frozenset({"link", "qualified"})
+
+
+def _has_form(value: object) -> bool:
+    """Return true for a link or a qualified value; a million of other objects take no time."""
+    if type(value) is dict and "href" not in value and "value" not in value:
+        return False
+    return _form_of_item(value) in _FORMS
+
 
 ExecutionInputItem = Annotated[
     Annotated[ExecutionInputValueNoObject, Tag("inline")]

@@ -122,7 +122,7 @@ def test_a_missing_input_is_named() -> None:
 
 
 def test_unknown_inputs_are_named() -> None:
-    with pytest.raises(InvalidJobParameterError, match=r"unknown input 'y', 'z'; .* has x"):
+    with pytest.raises(InvalidJobParameterError, match=r"unknown input 'z', 'y'; .* has x"):
         validate({"x": 1, "z": 2, "y": 3}, x={"type": "integer"})
     with pytest.raises(InvalidJobParameterError, match="the process has none"):
         validate({"x": 1})

@@ -141,10 +141,20 @@ def test_duplicate_keys_are_refused(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b'{"inputs": {"a": [' + b"{}," * 5_500_000 + b"{}]}}", "more than 1000000 objects"),
-        (b'{"inputs": {"a": [' + b"[]," * 5_500_000 + b"[]]}}", "more than 3000000 arrays"),
+        (b'{"inputs": {"a": [' + b"{}," * 5_500_000 + b"{}]}}", "too many objects, members"),
+        (b'{"inputs": {"a": [' + b"[]," * 5_500_000 + b"[]]}}", "too many objects, members"),
+        (b'{"inputs": {' + b'"a":1,' * 2_600_000 + b'"b":1}}', "too many objects, members"),
+        (b'{"inputs": {"a": [' + b"1," * 7_900_000 + b"1]}}", "too many objects, members"),
+        (
+            b'{"inputs": {"a": ['
+            + b"[]," * 2_990_000
+            + b"{}," * 990_000
+            + b"1," * 990_000
+            + b"1]}}",
+            "too many objects, members",
+        ),
     ],
-    ids=["objects", "arrays"],
+    ids=["objects", "arrays", "members", "values", "all of them"],
 )
 def test_bodies_that_would_take_long_to_read_are_refused_at_once(content: bytes, told: str) -> None:
     """Fault 25: 5.6 million objects took two minutes."""
@@ -163,3 +173,10 @@ def test_refuses_unknown_outputs_and_names_the_known() -> None:
     check_outputs({}, ["a"])
     with pytest.raises(InvalidJobParameterError, match=r"unknown output 'c'; the process has a, b"):
         check_outputs({"outputs": {"c": {}}}, ["b", "a"])
+
+
+def test_a_million_unknown_outputs_are_not_sorted() -> None:
+    """Fault 25: the first are told as they were sent."""
+    outputs: dict[str, object] = {f"{number}": {} for number in range(9, 0, -1)}
+    with pytest.raises(InvalidJobParameterError, match=r"'9', '8', '7', '6', '5' and 4 more"):
+        check_outputs({"outputs": outputs}, ["a"])

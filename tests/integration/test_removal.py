@@ -17,12 +17,16 @@ def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.fixture
-def elsewhere(stack: RunningStack, tmp_path: Path) -> Iterator[Path]:
-    """The folder of the block that the flow of ``mapped-elsewhere`` has for its results."""
+@pytest.fixture(scope="module")
+def elsewhere(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the block that the flow of ``mapped-elsewhere`` has for its results.
+
+    One for all tests: a web process keeps the block that it has read under its name.
+    """
+    folder = tmp_path_factory.mktemp("elsewhere")
     with use_prefect(stack.prefect_api_url):
-        storage.save_local_block("elsewhere", str(tmp_path / "elsewhere"))
-    yield tmp_path / "elsewhere"
+        storage.save_local_block("elsewhere", str(folder))
+    yield folder
     found = stack.prefect.get("/block_types/slug/local-file-system/block_documents/name/elsewhere")
     stack.prefect.delete(f"/block_documents/{found.json()['id']}").raise_for_status()
 

@@ -397,6 +397,8 @@ def test_fault_11_hooks_run_when_a_job_is_cancelled(
     pool.cancel(run_id)
     run = pool.wait(run_id)
     assert run["state_type"] == "CANCELLED"
+    ended = f"{run['name']}: "
+    wait_for(lambda: worker.text().count(ended) >= 2, 60, "the worker is done with it")
     assert hooks_of(pool, run) == ["Cancelling", "Cancelling"]
 
 

@@ -21,8 +21,8 @@ from pygeoapi_prefect.models.uri import is_uri
 MAX_DEPTH = 64
 COSTS = {b"{": 8, b":": 8, b",": 2, b"[": 1}
 MAX_COST = 14_500_000
-"""What a body may cost: objects, members, values and arrays, by the characters that they begin with
-or are parted by. A unit is about an eighth of a microsecond of all that is done with a body, so
+"""Cost that a body may have: objects, members, values and arrays, by the characters that begin
+or part them. A unit is about an eighth of a microsecond of all that is done with a body, so
 that the whole takes less than two seconds. The weights were measured for the dearest of each kind:
 names that are all different, arrays of empty objects. Those of GeoJSON of 15 MiB stay below:
 its shortest position, `[1,2],`, costs 5, a small Feature of 110 characters about 100.

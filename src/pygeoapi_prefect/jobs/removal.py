@@ -45,4 +45,6 @@ def remove_files(run: Run, block: Callable[[], storage.Store]) -> None:
 
 
 def _open(block: str) -> storage.Store:
+    """The block as it is now: one that was made anew would keep the files for ever."""
+    storage.forget(block)
     return storage.open_store(block) if "/" in block else storage.open_store_by_id(UUID(block))

@@ -235,11 +235,14 @@ def _form_of_input(value: object) -> str | None:
 
 
 _PLAIN = {str, int, float, bool, list}
+_WITHOUT_FORM = {*_PLAIN, type(None)}
 _FORMS = frozenset({"link", "qualified"})
 
 
 def _has_form(value: object) -> bool:
-    """Return true for a link or a qualified value; a million of other objects take no time."""
+    """Return true for a link or a qualified value; a million of other values take no time."""
+    if type(value) in _WITHOUT_FORM:
+        return False
     if type(value) is dict and "href" not in value and "value" not in value:
         return False
     return _form_of_item(value) in _FORMS

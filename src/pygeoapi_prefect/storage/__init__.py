@@ -3,6 +3,7 @@
 from pygeoapi_prefect.storage.blocks import (
     LOCAL,
     REMOTE,
+    forget,
     open_folder,
     open_store,
     open_store_by_id,
@@ -19,6 +20,7 @@ __all__ = [
     "LocalStore",
     "OutsideStore",
     "Store",
+    "forget",
     "has_no_space",
     "open_folder",
     "open_store",

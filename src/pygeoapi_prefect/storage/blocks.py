@@ -80,6 +80,16 @@ def store_of(block: LocalFileSystem | RemoteFileSystem) -> Store:
     return store
 
 
+def forget(block: str) -> None:
+    """Have a block read again by its next user: it may have been made anew over another place.
+
+    Parameters:
+        block: Its slug or Prefect's identifier, as it was opened with.
+    """
+    with _lock:
+        _stores.pop(block, None)
+
+
 def open_folder(folder: Path) -> Store:
     """A folder of this machine as a store, for what needs no block: only this machine reads it."""
     path = str(folder.expanduser().absolute())

@@ -7,7 +7,7 @@ import sys
 import uuid
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from openapi_spec_validator import validate
@@ -54,8 +54,9 @@ def test_the_page_needs_nothing_from_elsewhere(
     loaded = re.findall(r'(?:src|<link [^>]*href)="([^"]*)"', page.text)
     assert len(loaded) >= 2
     for address in loaded:
-        assert address.startswith(f"{stack.url}/")
-        assert stack.client.get(urlsplit(address).path).status_code == 200
+        target = urljoin(f"{stack.url}/openapi", address)
+        assert target.startswith(f"{stack.url}/")
+        assert stack.client.get(urlsplit(target).path).status_code == 200
 
 
 def test_nothing_but_the_assets_is_served_beside_the_page(stack: RunningStack) -> None:

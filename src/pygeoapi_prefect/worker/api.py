@@ -12,14 +12,13 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 
-from pygeoapi_prefect.models.message import clean
+from pygeoapi_prefect.engine import routes
+from pygeoapi_prefect.engine.routes import PAGE
+from pygeoapi_prefect.engine.states import AWAITING_RETRY, StateType
 
 CLAIM_MARK = "Claimed by worker "
 REPEAT_MARK = "Repeated after a crash: "
 CRASH_RETRIES = "crash_retries"
-FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
-AWAITING_RETRY = "AwaitingRetry"
-PAGE = 200
 
 Json = dict[str, Any]
 
@@ -70,13 +69,13 @@ class Api:
         data: Json | None = None,
     ) -> Json:
         """Propose a state; the reply's ``status`` says what became of it."""
-        proposed: Json = {"type": state, "message": clean(message)}
-        if data is not None:
-            proposed["data"] = data
-        if name is not None:
-            proposed["name"] = name
-        if scheduled_time is not None:
-            proposed["state_details"] = {"scheduled_time": scheduled_time.isoformat()}
+        proposed = routes.state(
+            cast(StateType, state),
+            message,
+            name=name,
+            data=data,
+            scheduled_time=scheduled_time.isoformat() if scheduled_time else None,
+        )
         body = {"state": proposed, "force": force}
         return cast(Json, await self._call("POST", f"/flow_runs/{run_id}/set_state", json=body))
 

@@ -6,8 +6,9 @@ import httpx
 from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect.engine import endings
+from pygeoapi_prefect.engine.states import AWAITING_RETRY, FINAL
 from pygeoapi_prefect.worker import wire
-from pygeoapi_prefect.worker.api import AWAITING_RETRY, FINAL, REPEAT_MARK, Api, Json
+from pygeoapi_prefect.worker.api import REPEAT_MARK, Api, Json
 from pygeoapi_prefect.worker.forks import Exit
 
 CANCELLED = ("CANCELLING", "CANCELLED")

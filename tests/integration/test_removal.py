@@ -6,15 +6,22 @@ from pathlib import Path
 import pytest
 
 from pygeoapi_prefect import storage
+from support.http import prefect_run
 from support.polling import wait_for
 from support.prefect_api import use_prefect
 from support.stack import RunningStack
+from support.workers import FINAL
 
 TASKS = 40
 
 
 def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def has_ended(stack: RunningStack, job_id: str) -> bool:
+    """A job that is being cancelled is dismissed already; only one that has ended is removed."""
+    return prefect_run(stack, job_id)["state_type"] in FINAL
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +66,7 @@ def test_task_results_in_a_block_of_the_flow_go_too(
         wait_for(lambda: stack.job(job_id).get("progress") == 50, 60, "the tasks have ended")
         assert stack.client.delete(f"/jobs/{job_id}").status_code == 200
     assert stack.wait_until_done(job_id)["status"] == status
+    wait_for(lambda: has_ended(stack, job_id), 60, "nothing of the job runs any longer")
     assert len(files(elsewhere / job_id / "task-results")) >= TASKS
     assert stack.client.delete(f"/jobs/{job_id}").status_code == 200
     assert stack.client.get(f"/jobs/{job_id}").status_code == 404

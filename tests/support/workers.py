@@ -252,9 +252,16 @@ class Worker:
 
     @property
     def zygote(self) -> int:
-        """Number of its fork server."""
-        (child,) = children(self.process.pid)
-        return child
+        """Number of its fork server, once no other child is left.
+
+        A fork server that was replaced, and what an ended job has left behind, go within moments.
+        """
+        wait_for(
+            lambda: len(children(self.process.pid)) == 1,
+            10,
+            lambda: f"one child, there are {children(self.process.pid)}",
+        )
+        return children(self.process.pid)[0]
 
     def stop(self, timeout: float = 20) -> int:
         """End it gently; its exit status."""

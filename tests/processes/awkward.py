@@ -222,12 +222,17 @@ def many(
     process_description: schemas.ProcessDescription,
     execution_request: schemas.ExecuteRequest,
 ) -> schemas.JobStatusInfoInternal:
-    """Several outputs of several media types; text and image have a size in MiB."""
+    """Several outputs of several media types, each of a size in MiB."""
     size = int(input_value(execution_request, "seconds", 0) * 1024 * 1024)
+    feature = (
+        b'{"type": "Feature", "properties": {"name": "' + b"x" * 1000 + b'"}, "geometry": null}'
+    )
     contents = {
         "text": b"Hello" + b"x" * size,
         "image": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * (size // 256),
-        "zones": b'{"type": "FeatureCollection", "features": []}',
+        "zones": b'{"type": "FeatureCollection", "features": ['
+        + b", ".join([feature] * (size // len(feature)))
+        + b"]}",
     }
     storage = result_storage(result_storage_block)
     outputs = {

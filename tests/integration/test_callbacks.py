@@ -216,7 +216,7 @@ def is_back(stack: RunningStack) -> bool:
             {"successUri": f"http://{ADDRESS}/", "a": "b"},
             400,
             "invalid-parameter-value",
-            "no member",
+            "unknown member",
         ),
         (
             {"successUri": f"http://{ADDRESS}/", "failedUri": "http://169.254.169.254/"},

@@ -211,7 +211,7 @@ def test_a_block_that_does_not_exist_and_then_does(broken: Broken, stack: Runnin
     ("name", "told"),
     [
         ("unreachable", "cannot be reached"),
-        ("wrong-key", "refuses the credentials"),
+        ("wrong-key", "rejects the credentials"),
         ("no-bucket", "has no such bucket"),
     ],
 )

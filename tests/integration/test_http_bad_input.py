@@ -77,7 +77,7 @@ def test_inputs_that_do_not_fit(
 
 def test_unknown_outputs(stack: RunningStack) -> None:
     reply = execute(stack, "simple-flow", {"name": "x"}, outputs={"other": {}})
-    assert_problem(reply, 400, INVALID, "unknown output 'other'; the process has result")
+    assert_problem(reply, 400, INVALID, "unknown output 'other'; known outputs: result")
 
 
 def test_an_unknown_process(stack: RunningStack) -> None:

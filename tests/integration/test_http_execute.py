@@ -130,7 +130,7 @@ def test_a_sync_only_process_that_takes_too_long_is_cancelled(stack: RunningStac
         ("unexpected", 500, "job-failed", "The process failed"),
         ("none", 500, "job-failed", "a flow must return an instance of JobStatusInfoInternal"),
         ("outside", 500, "job-failed", "not in the result storage"),
-        ("missing", 404, "no-such-output", "gone from the store"),
+        ("missing", 404, "no-such-output", "no longer exists in the store"),
     ],
 )
 def test_failures_of_a_flow(

@@ -123,7 +123,7 @@ def test_references_among_several_values(stack: RunningStack, picture_url: str) 
         ({"bytes": "?"}, "bytes", "base64"),
         ({"pictures": [TEXT] * 3}, "pictures", "0 to 2"),
         ({"pictures": [TEXT, "?"]}, "pictures", "at /1: expected base64"),
-        ({"counts": [1, -2]}, "counts", "at /1: expected an integer from 0 on"),
+        ({"counts": [1, -2]}, "counts", "at /1: expected an integer of at least 0"),
         ({"counts": [1, 2, 3, 4]}, "counts", "0 to 3"),
         ({"pairs": [[1, 2], [3]]}, "pairs", "at /1: expected an array with"),
         ({"area": {"bbox": [1, 2, 3]}}, "area", "at /bbox: expected 4 or 6 numbers"),

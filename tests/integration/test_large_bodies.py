@@ -34,7 +34,7 @@ def test_a_body_of_millions_of_objects_is_refused(stack: RunningStack) -> None:
     reply = post(stack, collection(b"{}", 2 * MIB))
     assert_problem(reply, 400, "invalid-parameter-value", "the member 'type', 'geometry'")
     assert len(reply.json()["errors"]) == 20
-    assert "at least 100 faults" in reply.json()["detail"]
+    assert "at least 100 errors" in reply.json()["detail"]
     assert len(reply.content) < 8000
 
 
@@ -68,7 +68,7 @@ def test_all_faults_are_told(stack: RunningStack) -> None:
     """Fault 13."""
     inputs = {"raster": "data/dem.tif", "zones": {"type": "x"}, "band": 0, "colour": 1}
     reply = execute(stack, "zonal-statistics", inputs)
-    assert_problem(reply, 400, "invalid-parameter-value", "5 faults of the inputs")
+    assert_problem(reply, 400, "invalid-parameter-value", "5 errors in the inputs")
     pointers = [fault["pointer"] for fault in reply.json()["errors"]]
     assert pointers == [
         *("/inputs/colour", "/inputs/raster", "/inputs/zones", "/inputs/zones/type"),

@@ -236,7 +236,7 @@ def test_a_missing_block_is_named(slug: str) -> None:
 def test_blocks_that_cannot_be_used_are_explained() -> None:
     with pytest.raises(ConfigurationError, match="s3-bucket/x"):
         storage.open_store("s3-bucket/x")
-    with pytest.raises(ConfigurationError, match="cannot be made"):
+    with pytest.raises(ConfigurationError, match="cannot be saved"):
         storage.save_remote_block(name(), "no scheme", {})
     block = name()
     storage.save_remote_block(block, "nosuchprotocol://host/x", {})
@@ -249,7 +249,7 @@ def test_blocks_that_cannot_be_used_are_explained() -> None:
     [
         ("no bucket", "has no such bucket"),
         ("refused", "cannot be reached"),
-        ("wrong key", "refuses the credentials"),
+        ("wrong key", "rejects the credentials"),
     ],
     indirect=["broken"],
 )

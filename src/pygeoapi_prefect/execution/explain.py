@@ -104,7 +104,7 @@ def _members(
     fits = _check(rules, {"patternProperties": patterns, "additionalProperties": others})
     unknown = [n for n in value if n not in declared and not fits({n: value[n]})]
     if others is False and unknown:
-        yield Fault(path, f"there is no member {listed(unknown)} here", value)
+        yield Fault(path, f"unknown member {listed(unknown)}", value)
     elif others is not False:
         for name in unknown:
             yield from _faults(value[name], others, (*path, name), rules)
@@ -143,7 +143,7 @@ def _alternatives(
     each = [list(islice(_faults(value, part, path, rules), MOST)) for part in alternatives]
     if not all(each):
         told = expected({"oneOf": alternatives})
-        yield Fault(path, f"{shown(value)} fits more than one of: {told}", value)
+        yield Fault(path, f"{shown(value)} matches more than one of: {told}", value)
     elif all(found[0].schema is not None and found[0].path == path for found in each):
         yield _whole(value, schema if TOLD in schema else {"oneOf": alternatives}, path)
     else:

@@ -93,8 +93,10 @@ class Faults:
         if self._number == 1:
             return told[0]
         many = f"at least {self._number}" if self.are_enough else str(self._number)
-        first = f", the first {len(self._errors)} in errors" if self._number > MAX_TOLD else ""
-        return f"{many} faults of the inputs{first}: {'; '.join(told)}"
+        first = (
+            f", the first {len(self._errors)} listed in 'errors'" if self._number > MAX_TOLD else ""
+        )
+        return f"{many} errors in the inputs{first}: {'; '.join(told)}"
 
 
 def pointer(path: Path) -> str:

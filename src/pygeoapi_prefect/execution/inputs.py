@@ -30,7 +30,7 @@ MAX_FORMS = 1000
 """Links and qualified values among the values of one input: each costs more than a plain value."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _PATH = re.compile(r"[^\s{}\[\]\"]*(?:/[^\s{}\[\]\"]*|\.[A-Za-z0-9]{1,8})")
-REFERENCE = '; a path or URL is given as {"href": ...}'
+REFERENCE = '; pass a path or URL as {"href": ...}'
 
 
 def validate(
@@ -56,7 +56,7 @@ def validate(
     found = Faults()
     known = ", ".join(described) or "none"
     unknown = [name for name in inputs if name not in described]  # as sent: there may be a million
-    found.unknown(unknown, f"the process has {known}")
+    found.unknown(unknown, f"known inputs: {known}")
     for name, description in described.items():
         if name not in inputs and _min_occurs(description) > 0:
             told = expected(rules(description.get("schema") or {}).schema)
@@ -147,11 +147,11 @@ class _Input:
 
     def _link(self, link: Mapping[str, Any], path: explain.Path) -> Any:
         if not is_uri(link["href"]):
-            self._fault((*path, "href"), "expected a valid URI (RFC 3986), such as %20 for a space")
+            self._fault((*path, "href"), "expected a valid URI (RFC 3986), with %20 for a space")
             return link
         is_fetched = _is_json(self._schema, link) or (is_text(link) and _takes_text(self._schema))
         if not is_fetched and not _takes_media(self._schema):
-            self._fault(path, "a reference to JSON was expected, not to another media type")
+            self._fault(path, "expected a reference to JSON, not to another media type")
             return link
         try:
             self._check(self._name, link, not is_fetched)
@@ -162,7 +162,7 @@ class _Input:
             self._fault((*path, "href"), str(error))
             return link
         for fault in _first(value, self._rules):
-            inside = f" (at {pointer(fault.path)} of what it refers to)"
+            inside = f" (at {pointer(fault.path)} in the referenced document)"
             self._fault((*path, "href"), fault.detail + (inside if fault.path else ""))
         return value
 

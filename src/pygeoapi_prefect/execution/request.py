@@ -47,7 +47,8 @@ def parse(body: bytes, content_type: str | None) -> dict[str, Any]:
     media_type = (content_type or "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaType(
-            f"The body of an execute request is application/json, not {clean(media_type, MAX_NAME)}"
+            "The body of an execute request must be application/json, not "
+            f"{clean(media_type, MAX_NAME)}"
         )
     request = load(body)
     if not isinstance(request, dict):
@@ -73,7 +74,7 @@ def load(body: bytes) -> Any:
             f"The body is not valid UTF-8 (byte {error.start})"
         ) from error
     except UnicodeEncodeError as error:
-        raise InvalidJobParameterError("The body holds a lone surrogate character") from error
+        raise InvalidJobParameterError("The body contains a lone surrogate character") from error
     except RecursionError as error:
         raise InvalidJobParameterError(
             f"The body is nested deeper than {MAX_DEPTH} levels"
@@ -82,10 +83,10 @@ def load(body: bytes) -> Any:
         raise InvalidJobParameterError(f"The body is not valid JSON: {error}") from error
     except strict_json.DuplicateName as error:
         raise InvalidJobParameterError(
-            f"An object of the body has the duplicate key {named(error)}"
+            f"An object in the body has the duplicate key {named(error)}"
         ) from error
     except ValueError as error:  # an integer of thousands of digits, or not a number
-        raise InvalidJobParameterError(f"The body holds an unusable number: {error}") from error
+        raise InvalidJobParameterError(f"The body contains an invalid number: {error}") from error
     if not _shallow().is_valid(request):
         raise InvalidJobParameterError(f"The body is nested deeper than {MAX_DEPTH} levels")
     return request
@@ -95,8 +96,8 @@ def _check_size(body: bytes) -> None:
     """Bound what reading a body may cost, by what is counted in no time."""
     if sum(cost * body.count(character) for character, cost in COSTS.items()) > MAX_COST:
         raise InvalidJobParameterError(
-            "The body has too many objects, members, arrays and values to be read in time; "
-            "give large data by reference"
+            "The body contains too many objects, members, arrays and values to be parsed in time; "
+            "pass large data by reference"
         )
 
 
@@ -127,7 +128,7 @@ def check(request: dict[str, Any]) -> None:
     _check_subscriber(request)
     for output, wanted in request.get("outputs", {}).items():
         if not isinstance(wanted, dict):
-            raise InvalidJobParameterError(f"output {named(output)}: a JSON object was expected")
+            raise InvalidJobParameterError(f"output {named(output)} must be a JSON object")
         if wanted.get("transmissionMode", "value") not in TRANSMISSIONS:
             raise InvalidJobParameterError(
                 f"output {named(output)}: transmissionMode must be 'value' or 'reference'"
@@ -152,7 +153,7 @@ def _check_subscriber(request: dict[str, Any]) -> None:
         subscriber.setdefault("successUri", subscriber.pop("successUrl"))
     unknown = [name for name in subscriber if name not in SUBSCRIBER]
     if unknown:
-        raise InvalidJobParameterError(f"'subscriber' has no member {listed(unknown)}")
+        raise InvalidJobParameterError(f"'subscriber' has the unknown member {listed(unknown)}")
     for name, url in subscriber.items():
         if not isinstance(url, str) or len(url) > MAX_CALLBACK or not is_uri(url):
             raise InvalidJobParameterError(
@@ -171,5 +172,5 @@ def check_outputs(request: Mapping[str, Any], described: Iterable[str]) -> None:
     unknown = [name for name in request.get("outputs", {}) if name not in known]
     if unknown:
         raise InvalidJobParameterError(
-            f"unknown output {listed(unknown)}; the process has {', '.join(known)}"
+            f"unknown output {listed(unknown)}; known outputs: {', '.join(known)}"
         )

@@ -93,7 +93,7 @@ def rules(schema: Mapping[str, Any]) -> Rules:
     """Write a schema of a process description in the dialect of the compiled validator.
 
     Raises:
-        ConfigurationError: It is no schema.
+        ConfigurationError: It is not a schema.
     """
     return _rules(json.dumps(schema, sort_keys=True))
 
@@ -119,7 +119,7 @@ class _Translation:
         if isinstance(part, bool):
             return part
         if not isinstance(part, Mapping):
-            raise _invalid(f"{part!r} is no schema")
+            raise _invalid(f"{part!r} is not a schema")
         if isinstance(part.get("$ref"), str):
             return self._reference(part["$ref"])
         if _is_bbox_format(part.get("format")):
@@ -191,7 +191,7 @@ class _Translation:
 
     def _all(self, parts: Any) -> list[Any]:
         if not isinstance(parts, list):
-            raise _invalid(f"{parts!r} is no list of schemas")
+            raise _invalid(f"{parts!r} is not a list of schemas")
         return [self._part(part) for part in parts]
 
 

@@ -81,7 +81,7 @@ def _noun(schema: Mapping[str, Any]) -> str:
     if "string" in types and of:
         noun += of
     return (
-        f"{noun} of the format {named(name)}" if name and name not in ("byte", "binary") else noun
+        f"{noun} in the format {named(name)}" if name and name not in ("byte", "binary") else noun
     )
 
 
@@ -111,9 +111,10 @@ def _range(least: Any, most: Any, first: str, between: str, unit: str = "") -> s
         return f"{first if unit else 'of'} {least}{unit}"
     if least is not None and most is not None:
         return f"{first} {least} {between} {most}{unit}"
+    word = first if unit else "of"
     if least is not None:
-        return f"{first} {least}{unit} on" if not unit else f"{first} at least {least}{unit}"
-    return f"{first if unit else 'of'} at most {most}{unit}" if most is not None else ""
+        return f"{word} at least {least}{unit}"
+    return f"{word} at most {most}{unit}" if most is not None else ""
 
 
 def shown(value: object) -> str:

@@ -138,9 +138,7 @@ def _seconds(query: Mapping[str, Sequence[str]], name: str) -> float | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        raise InvalidJobParameterError(
-            f"'{name}' must be a number of seconds, an integer from 0 on"
-        )
+        raise InvalidJobParameterError(f"'{name}' must be a whole number of seconds, at least 0")
     return float(text)
 
 

@@ -68,7 +68,7 @@ def post(href: str, content: bytes | Iterator[bytes], headers: Mapping[str, str]
         headers: Headers, the body's media type among them; of pieces also ``Content-Length``.
 
     Raises:
-        InvalidJobParameterError: It was not taken; names the URL and says why.
+        InvalidJobParameterError: It did not succeed; the message names the URL and the reason.
     """
     with _Deadline(POST_SECONDS) as deadline, _client() as client:
         request = _pinned(href, "*/*", deadline)
@@ -77,10 +77,10 @@ def post(href: str, content: bytes | Iterator[bytes], headers: Mapping[str, str]
             with client.stream("POST", content=content, **request) as response:
                 if response.is_success:
                     return
-                reason = f"status {response.status_code}"
+                reason = f"rejected the request: status {response.status_code}"
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            reason = str(error) or type(error).__name__
-    raise InvalidJobParameterError(f"{_shown(href)} did not take it: {reason}")
+            reason = f"could not be notified: {str(error) or type(error).__name__}"
+    raise InvalidJobParameterError(f"{_shown(href)} {reason}")
 
 
 def fetch(href: str, *, max_bytes: int, seconds: float = math.inf) -> bytes:
@@ -201,8 +201,8 @@ def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Respon
                     f"{_shown(href)} cannot be fetched: {reason}"
                 ) from error
     if deadline.is_over:
-        raise InvalidJobParameterError(f"{_shown(href)} takes too long: more than {seconds:g} s")
-    raise InvalidJobParameterError(f"{_shown(href)} redirects more than {MAX_REDIRECTS} times")
+        raise InvalidJobParameterError(f"{_shown(href)} timed out after {seconds:g} s")
+    raise InvalidJobParameterError(f"{_shown(href)} redirected more than {MAX_REDIRECTS} times")
 
 
 def _limited(
@@ -211,7 +211,7 @@ def _limited(
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         # A few hundred bytes may unfold to gigabytes.
         raise InvalidJobParameterError(
-            f"{_shown(href)} is sent compressed, which was not asked for"
+            f"{_shown(href)} sent a compressed body, which this server does not accept"
         )
     received = 0
     for piece in response.iter_raw():
@@ -220,7 +220,7 @@ def _limited(
             raise InvalidJobParameterError(f"{_shown(href)} is larger than {max_bytes} bytes")
         yield piece
     if deadline.is_over:  # an end that was cut off may look like a regular one
-        raise InvalidJobParameterError(f"{_shown(href)} takes too long to download")
+        raise InvalidJobParameterError(f"{_shown(href)} timed out during the download")
 
 
 def _pinned(url: str, accept: str, deadline: _Deadline) -> dict[str, Any]:
@@ -259,7 +259,7 @@ def _split(url: str) -> tuple[str, int, str]:
     if parts.username is not None:
         raise InvalidJobParameterError("a reference must not contain a user name or password")
     if port == 0:
-        raise InvalidJobParameterError(f"{_shown(url)} has the port 0, which no server has")
+        raise InvalidJobParameterError(f"{_shown(url)} has the invalid port 0")
     return host, port or {"http": 80, "https": 443}[parts.scheme], parts.scheme
 
 
@@ -278,12 +278,14 @@ def _allowed_address(host: str, port: int, seconds: float) -> Address:
     for address in addresses:
         if not (is_public(address) or host.lower() in allowed or _listed(address, allowed)):
             LOGGER.warning(
-                "%s (%s) is refused; OUTGOING_ALLOWED_HOSTS may name it if it is to be allowed",
+                "%s (%s) is rejected: not a public address; to allow it, add the host to "
+                "OUTGOING_ALLOWED_HOSTS",
                 _shown(host),
                 address,
             )
             raise InvalidJobParameterError(
-                f"the host {_shown(host)} has an address that this server does not connect to; "
+                f"the host {_shown(host)} resolves to an address that this server does not connect "
+                "to; "
                 "an operator of this server can allow it"
             )
     return addresses[0]

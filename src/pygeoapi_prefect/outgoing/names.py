@@ -54,7 +54,7 @@ def _with_deadline(host: str, port: int, seconds: float) -> _Found:
     if seconds <= 0:
         raise NotResolved("cannot be resolved in time")
     if not _slots.acquire(timeout=seconds):
-        raise NotResolved("cannot be resolved in time: too many look-ups wait for an answer")
+        raise NotResolved("cannot be resolved in time: too many lookups are pending")
     answer: queue.SimpleQueue[_Found | Exception] = queue.SimpleQueue()
     thread = threading.Thread(target=_answer, args=(host, port, answer), daemon=True)
     try:

@@ -26,13 +26,13 @@ def verify(record: JobStatusInfoInternal, parameters: Mapping[str, Any]) -> None
     if record.status == JobStatus.failed:
         raise JobFailedError(record.message or "The process failed")
     if record.status != JobStatus.successful:
-        raise _breach(f"the status '{record.status.value}' of a job that has ended")
+        raise _breach(f"the status '{record.status.value}' instead of 'successful' or 'failed'")
     job_id, description = parameters.get("job_id"), _described(parameters)
     if job_id is not None and record.job_id != job_id:
-        raise _breach(f"the jobID {named(record.job_id)} for the job {named(job_id)}")
+        raise _breach(f"the jobID {named(record.job_id)} instead of {named(job_id)}")
     process_id = description.get("id")
     if None not in (process_id, record.process_id) and record.process_id != process_id:
-        raise _breach(f"the processID {named(record.process_id)} for a job of {named(process_id)}")
+        raise _breach(f"the processID {named(record.process_id)} instead of {named(process_id)}")
     declared = description.get("outputs")
     if isinstance(declared, Mapping):
         undeclared = (record.generated_outputs or {}).keys() - (declared.keys() or {UNNAMED})
@@ -53,4 +53,4 @@ def _described(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _breach(returned: str) -> JobFailedError:
-    return JobFailedError(f"the flow returned {returned}; {CONTRACT} with its own values")
+    return JobFailedError(f"the flow returned {returned}; {CONTRACT} for its own job")

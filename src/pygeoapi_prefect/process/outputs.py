@@ -122,7 +122,9 @@ class _Watch:
 def pieces(content: Content) -> Iterator[memoryview]:
     """Content in pieces of at most 1 MiB; raises ``TypeError`` for what is no content."""
     if isinstance(content, str):
-        raise TypeError("an output is bytes: encode text; give the path of a file as pathlib.Path")
+        raise TypeError(
+            "an output must be bytes: encode text, or pass the path of a file as pathlib.Path"
+        )
     if isinstance(content, Buffer):
         return _slices(content)
     if isinstance(content, os.PathLike):
@@ -136,7 +138,7 @@ def pieces(content: Content) -> Iterator[memoryview]:
 
 def _slices(content: object) -> Iterator[memoryview]:
     if not isinstance(content, Buffer):
-        raise TypeError(f"an output is made of bytes, not of {type(content).__qualname__}")
+        raise TypeError(f"an output must consist of bytes, not {type(content).__qualname__}")
     view = memoryview(content).cast("B")
     for start in range(0, len(view), PIECE_BYTES):
         yield view[start : start + PIECE_BYTES]

@@ -134,8 +134,7 @@ class Registry:
         """
         if process_id in self.unavailable:
             raise ProcessUnavailable(
-                f"The process {named(process_id)} cannot be used at the moment; the log of the "
-                "server has the reason"
+                f"The process {named(process_id)} is not available; see the server log for details"
             ) from ConfigurationError(self.unavailable[process_id])
         try:
             return self._processes[process_id]

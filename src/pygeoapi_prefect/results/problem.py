@@ -18,7 +18,7 @@ def problem(error: StackError) -> Parts:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     # What an operator has to mend is in the log; a client only learns that it is not its fault.
     hidden = isinstance(error, ConfigurationError)
-    detail = "The server's log has the reason" if hidden else str(error)
+    detail = "See the server log for details" if hidden else str(error)
     errors = [asdict(one) for one in error.errors]
     return parts(error.type, error.title, int(error.status), detail, headers, errors)
 

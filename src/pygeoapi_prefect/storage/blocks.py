@@ -143,7 +143,7 @@ def _save(name: str, block: Callable[[], LocalFileSystem | RemoteFileSystem]) ->
         with api():
             block().save(name, overwrite=True, _sync=True)  # type: ignore[call-arg]
     except ValueError as error:
-        raise ConfigurationError(f"the block {name!r} cannot be made: {error}") from error
+        raise ConfigurationError(f"the block {name!r} cannot be saved: {error}") from error
     with _lock:
         _stores.clear()
 

@@ -152,7 +152,7 @@ class Store:
         with self._translated():
             info = self._fs.info(location)
         if info["type"] != "file":
-            raise OutputNotFound("the output's file is gone from the store")
+            raise OutputNotFound("the output file no longer exists in the store")
         return int(info["size"])
 
     def chunks(
@@ -177,7 +177,9 @@ class Store:
                 with self._translated():
                     piece = file.read(min(CHUNK_BYTES, remaining))
                 if not piece:
-                    raise StorageUnavailable("a file of the store became shorter while it was read")
+                    raise StorageUnavailable(
+                        "a file in the store was truncated while it was being read"
+                    )
                 remaining -= len(piece)
                 yield piece
 
@@ -255,7 +257,7 @@ class Store:
         if path == self.basepath or path.startswith(f"{self.basepath}/"):
             path = path[len(self.basepath) :].lstrip("/")
         elif path.startswith("/") or "://" in path:
-            raise OutsideStore(f"{path!r} is outside of the store {self.slug}")
+            raise OutsideStore(f"{path!r} is outside the store {self.slug}")
         for text in (path, unquote(path)):
             parts = text.replace("\\", "/").split("/")
             if ".." in parts or "." in parts or "\0" in text:
@@ -271,7 +273,7 @@ class Store:
             if writing:
                 raise self._unavailable(error) from error
             self._require_root()
-            raise OutputNotFound("the output's file is gone from the store") from error
+            raise OutputNotFound("the output file no longer exists in the store") from error
         except _failures() as error:
             raise self._unavailable(error) from error
 
@@ -293,7 +295,7 @@ class Store:
         if isinstance(error, OSError) and error.errno == errno.EROFS:
             what = "is read-only"
         elif isinstance(error, PermissionError):
-            what = "refuses the credentials or the access"
+            what = "rejects the credentials or denies access"
         elif isinstance(error, FileNotFoundError):
             what = "has no such bucket or folder"
         self.failed = True

@@ -41,10 +41,10 @@ def integer(arguments: Mapping[str, str], name: str, least: int, most: int, defa
     if text is None:
         return default
     if not (text.isascii() and text.isdigit()):
-        raise InvalidJobParameterError(f"'{name}' must be an integer from {least} on")
+        raise InvalidJobParameterError(f"'{name}' must be an integer of at least {least}")
     value = int(text) if len(text) <= 10 else most
     if value < least:
-        raise InvalidJobParameterError(f"'{name}' must be an integer from {least} on")
+        raise InvalidJobParameterError(f"'{name}' must be an integer of at least {least}")
     return min(value, most)
 
 

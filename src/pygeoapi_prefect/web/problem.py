@@ -88,4 +88,4 @@ def _http_exception(error: HTTPException) -> Response | Parts:
 def _unexpected(error: Exception) -> Parts:
     LOGGER.exception("%s %s failed", request.method, clean(request.path), exc_info=error)
     title = HTTPStatus.INTERNAL_SERVER_ERROR.phrase
-    return parts("about:blank", title, 500, "The server's log has the reason")
+    return parts("about:blank", title, 500, "See the server log for details")

@@ -77,7 +77,7 @@ def test_legal_values_pass_unchanged(schema: dict[str, Any], value: Any) -> None
         ({"type": "number"}, "3", "number"),
         ({"type": "boolean"}, 0, "true or false, not 0"),
         ({"type": "string", "enum": ["a", "b"]}, "c", r'"a", "b"'),
-        ({"type": "number", "minimum": 0}, -1, "a number from 0 on, not -1"),
+        ({"type": "number", "minimum": 0}, -1, "a number of at least 0, not -1"),
         ({"type": "number", "maximum": 1}, 2, "a number of at most 1, not 2"),
         ({"type": "number", "minimum": 0, "exclusiveMinimum": True}, 0, "above 0, not 0"),
         ({"type": "number", "exclusiveMinimum": 0}, 0, "above 0, not 0"),
@@ -122,9 +122,9 @@ def test_a_missing_input_is_named() -> None:
 
 
 def test_unknown_inputs_are_named() -> None:
-    with pytest.raises(InvalidJobParameterError, match=r"unknown input 'z', 'y'; .* has x"):
+    with pytest.raises(InvalidJobParameterError, match=r"unknown input 'z', 'y'; known inputs: x"):
         validate({"x": 1, "z": 2, "y": 3}, x={"type": "integer"})
-    with pytest.raises(InvalidJobParameterError, match="the process has none"):
+    with pytest.raises(InvalidJobParameterError, match="known inputs: none"):
         validate({"x": 1})
 
 
@@ -202,7 +202,7 @@ def test_anything_else_by_reference_is_left_to_the_flow(
     "link", [{**REMOTE, "type": "text/plain"}, {**REMOTE, "format": {"mediaType": "image/tiff"}}]
 )
 def test_a_json_input_cannot_be_anything_else_by_reference(link: dict[str, Any]) -> None:
-    with pytest.raises(InvalidJobParameterError, match="input 'x': a reference to JSON"):
+    with pytest.raises(InvalidJobParameterError, match="input 'x': expected a reference to JSON"):
         resolve({"type": "number", "maximum": 100}, link)
 
 

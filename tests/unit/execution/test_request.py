@@ -90,7 +90,7 @@ def test_keeps_escaped_characters_and_null_characters() -> None:
         ({"subscriber": {"successUri": ["x"]}}, "'subscriber.successUri' must be a valid URI"),
         (
             {"subscriber": {"failedUri": "http://a/", "when": "now"}},
-            "'subscriber' has no member 'when'",
+            "'subscriber' has the unknown member 'when'",
         ),
     ],
 )
@@ -171,7 +171,7 @@ def test_null_members_are_absent() -> None:
 def test_refuses_unknown_outputs_and_names_the_known() -> None:
     check_outputs({"outputs": {"a": {}}}, ["a", "b"])
     check_outputs({}, ["a"])
-    with pytest.raises(InvalidJobParameterError, match=r"unknown output 'c'; the process has a, b"):
+    with pytest.raises(InvalidJobParameterError, match=r"unknown output 'c'; known outputs: a, b"):
         check_outputs({"outputs": {"c": {}}}, ["b", "a"])
 
 

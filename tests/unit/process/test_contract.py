@@ -37,8 +37,8 @@ def test_a_record_of_the_job_is_taken(members: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("members", "told"),
     [
-        ({"jobID": "other"}, "the jobID 'other' for the job 'job'"),
-        ({"processID": "other"}, "the processID 'other' for a job of 'process'"),
+        ({"jobID": "other"}, "the jobID 'other' instead of 'job'"),
+        ({"processID": "other"}, "the processID 'other' instead of 'process'"),
         ({"status": "running"}, "the status 'running'"),
         ({"status": "accepted"}, "the status 'accepted'"),
         ({"status": "dismissed"}, "the status 'dismissed'"),

@@ -18,7 +18,7 @@ def test_the_limit_is_lowered_to_what_the_server_offers() -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "", "1.5", "١"])
 def test_a_wrong_limit_is_refused(text: str) -> None:
-    with pytest.raises(InvalidJobParameterError, match="'limit' must be an integer from 1 on"):
+    with pytest.raises(InvalidJobParameterError, match="'limit' must be an integer of at least 1"):
         page({"limit": text}, 10, 100)
 
 

@@ -216,12 +216,14 @@ def test_processes_that_cannot_be_loaded_are_named_and_the_others_are_served(
         state = client.get("/readyz").json()["dependencies"]
         for name, (_, told) in WRONG.items():
             refused = client.get(f"/processes/{name}")
-            assert_problem(refused, 503, detail=f"'{name}' cannot be used")
+            assert_problem(refused, 503, detail=f"'{name}' is not available")
             assert told not in refused.text
             assert_problem(client.post(f"/processes/{name}/execution", json={}), 503)
             assert f"/processes/{name}/execution" not in paths
             assert state[f"process {name}"].startswith("cannot be loaded")
-            (line,) = [line for line in log.read_text().splitlines() if f"'{name}' is not" in line]
+            (line,) = [
+                line for line in log.read_text().splitlines() if f"'{name}' is not served" in line
+            ]
             assert told in line
     assert "Traceback" not in log.read_text()
 

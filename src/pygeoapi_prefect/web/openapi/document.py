@@ -164,7 +164,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 _RESPONSES = {
     "InvalidParameter": "A parameter is not as described",
     "NotFound": "There is no such resource",
-    "ServerError": "Something unexpected; the server's log has the reason",
+    "ServerError": "Something unexpected; see the server log for details",
     "Collection": "A collection",
     "Features": "Features, as GeoJSON",
     "Feature": "A feature, as GeoJSON",

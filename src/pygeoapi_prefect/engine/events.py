@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from prefect.events import Event
-from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter
+
+from pygeoapi_prefect.engine.internals.events import run_id, subscriber
 
 LOGGER = logging.getLogger(__name__)
 RECONNECT_SECONDS = (0.5, 1.0, 2.0, 5.0)
@@ -42,20 +43,13 @@ async def subscribe(
     failures = 0
     while True:
         try:
-            async with get_events_subscriber(
-                filter=chosen, reconnect_on_clean_close=True
-            ) as subscriber:
+            async with subscriber(chosen) as stream:
                 failures = 0
                 on_connected()
-                async for event in subscriber:
+                async for event in stream:
                     on_event(event)
         except Exception as error:  # Prefect is down: go on trying
             if failures == 0:  # once, not for as long as it lasts
                 LOGGER.warning("no events from Prefect (%s); polling meanwhile", error)
             failures += 1
         await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
-
-
-def run_id(event: Event) -> str:
-    """Prefect's identifier of the flow run that an event is about."""
-    return event.resource.id.rsplit(".", 1)[1]

@@ -70,9 +70,10 @@ def _template() -> Json:
     Prefect validates the variables of every new run against their schemas, a third of the time that
     it needs to create one. Names alone cost it less, and the workers check the rest.
     """
-    from prefect.workers.process import ProcessWorker  # half a second, needed once
+    # half a second, needed once
+    from pygeoapi_prefect.engine.internals.workers import base_job_template
 
-    template = ProcessWorker.get_default_base_job_template()
+    template = base_job_template()
     variables = template["variables"]["properties"]
     template["variables"] = {
         "type": "object",

@@ -9,25 +9,18 @@ import os
 import threading
 import time
 
-from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
-from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect.engine import events, runs
 from pygeoapi_prefect.engine.client import check
+from pygeoapi_prefect.engine.internals.events import reaching
 from pygeoapi_prefect.engine.states import FINAL
 from pygeoapi_prefect.errors import EngineUnavailable
 
 LOGGER = logging.getLogger(__name__)
 POLL_SECONDS = 2.0  # the safety net, should an event get lost
 SETTLE_SECONDS = (0.0, 0.02, 0.05, 0.1)  # an event can precede the state by a few milliseconds
-# By label, not by event name: the name holds the state's *name*, "TimedOut" or "Cached" among them.
-FINAL_STATES = EventFilter(
-    event=EventNameFilter(prefix=["prefect.flow-run."]),
-    resource=EventResourceFilter(
-        labels=ResourceSpecification({"prefect.state-type": [str(state) for state in FINAL]})
-    ),
-)
+FINAL_STATES = reaching(FINAL)
 
 
 class Waiter:

@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
-
 from pygeoapi_prefect import outgoing
 from pygeoapi_prefect.engine import events, runs
+from pygeoapi_prefect.engine.internals.events import of_tag
 from pygeoapi_prefect.engine.states import FINAL
 from pygeoapi_prefect.errors import EngineUnavailable, JobNotFoundError, StackError
 from pygeoapi_prefect.jobs import status, subscriber
@@ -40,10 +39,7 @@ SHORTEST_PAUSE = 0.1
 THREADS = 4
 CLAIMANT = "claimant"
 
-CHANGES = EventFilter(
-    event=EventNameFilter(prefix=["prefect.flow-run."]),
-    any_resource=EventAnyResourceFilter(id=[f"prefect.tag.{subscriber.TAG}"]),
-)
+CHANGES = of_tag(subscriber.TAG)
 OWED: dict[str, Any] = {
     "tags": {"all_": [status.TAG, subscriber.TAG]},
     "state": {"type": {"any_": ["RUNNING", *sorted(FINAL)]}},

@@ -1,7 +1,6 @@
 """Reads what a flow returned as plain JSON from the result block; never unpickles.
 
 ``state.result()`` would trust the serializer that the state names, and import classes by name.
-Prefect persists ``{"__class__": ..., "data": {...}}`` under the key that the state's data names.
 """
 
 import json
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.config import describe
+from pygeoapi_prefect.engine.internals import results
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.errors import BlockNotFound, JobFailedError, OutputNotFound
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
@@ -44,7 +44,7 @@ def read(run: Run) -> JobStatusInfoInternal:
         raise JobFailedError(
             "the record of the job is not JSON: it was not stored whole, or by something else"
         ) from error
-    record = document.get("data") if _is_instance(document) else None
+    record = results.fields_of(document)
     if not isinstance(record, dict):
         raise JobFailedError(f"the flow returned {_kind(document)}; {CONTRACT}")
     return _validated(record, run)
@@ -67,21 +67,20 @@ def location(run: Run) -> tuple[storage.Store, str]:
     Raises:
         JobFailedError: The run persisted nothing, or with another serializer than JSON.
     """
-    metadata = run.state_data if isinstance(run.state_data, Mapping) else {}
-    key, serializer = metadata.get("storage_key"), metadata.get("serializer")
-    if not isinstance(key, str) or not key:
+    stored = results.stored(run.state_data)
+    if stored.key is None:
         raise JobFailedError(
             "the record of the job was not stored: the flow does not persist its result, "
             "or the result store did not take it"
         )
-    kind = serializer.get("type") if isinstance(serializer, Mapping) else None
-    if kind != "json":
+    if stored.serializer != results.JSON:
+        kind = stored.serializer
         raise JobFailedError(f"the record of the job is serialized as {kind}, not as JSON")
     try:
-        block = UUID(metadata.get("storage_block_id"))
-    except (TypeError, ValueError, AttributeError):
+        block = UUID(stored.block)
+    except (TypeError, ValueError):
         raise JobFailedError("the record of the job is not in a storage block") from None
-    return _store(run, block), key
+    return _store(run, block), stored.key
 
 
 def _store(run: Run, block_id: UUID) -> storage.Store:
@@ -94,11 +93,7 @@ def _store(run: Run, block_id: UUID) -> storage.Store:
         return storage.open_store(slug)
 
 
-def _is_instance(document: Any) -> bool:
-    return isinstance(document, dict) and "__class__" in document
-
-
 def _kind(document: Any) -> str:
-    if _is_instance(document):
-        return f"an instance of {document['__class__']}"
+    if (cls := results.class_of(document)) is not None:
+        return f"an instance of {cls}"
     return "None" if document is None else f"a JSON {type(document).__name__}"

@@ -10,6 +10,7 @@ from pygeoapi.process.base import ProcessorExecuteError
 
 from pygeoapi_prefect import errors
 from pygeoapi_prefect.engine import endings
+from pygeoapi_prefect.engine.internals import messages
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.engine.states import StateType
 from pygeoapi_prefect.models.message import clean
@@ -36,14 +37,12 @@ MESSAGES = {
     "successful": "The process has finished",
     "dismissed": "The job was dismissed",
 }
-# The form in which Prefect reports an exception of a flow: the class's name and its message.
-_EXCEPTION = re.compile(r"\AFlow run encountered an exception: (?:[\w.]+\.)?(\w+): ?(.*)\Z", re.S)
 TIMED_OUT = "TimedOut"
 
 
 def failed_message(error: Exception) -> str:
     """The state message for an error that ``failure`` is to recognise."""
-    return clean(f"Flow run encountered an exception: {type(error).__name__}: {clean(error)}")
+    return clean(messages.of_exception(type(error).__name__, clean(error)))
 
 
 def job_id(run: Run) -> str:
@@ -105,9 +104,9 @@ def failure(run: Run) -> errors.StackError:
         return errors.JobFailedError("The process exceeded its time limit")
     if (ended := endings.sentence(run.state_data)) is not None:
         return errors.JobFailedError(ended)
-    match = _EXCEPTION.match(run.state_message)
-    if match:
-        name, detail = match.groups()
+    reported = messages.exception_in(run.state_message)
+    if reported:
+        name, detail = reported
         if name in _OF_THE_STORE:
             return errors.JobFailedError(detail)
         if name in _DOCUMENTED:

@@ -22,24 +22,20 @@ from types import FrameType
 from typing import Any, NoReturn
 from uuid import UUID
 
-from prefect import Flow, flow_engine
-from prefect._internal import control_listener
-from prefect._internal.attempt_control import Intent
-from prefect._internal.engine import get_hook_name
-from prefect.blocks.core import Block
+from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import BlockDocument, FlowRun, State
-from prefect.context import SettingsContext, SyncClientContext, get_settings_context
-from prefect.engine import _drive_run_flow_result
-from prefect.events.worker import EventsWorker
-from prefect.exceptions import Abort, Pause, TerminationSignal
-from prefect.flows import load_flow_from_entrypoint
+from prefect.context import SyncClientContext
+from prefect.exceptions import TerminationSignal
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.logging.loggers import flow_run_logger
 from prefect.settings import PREFECT_LOGGING_LEVEL
-from prefect.settings.models.root import Settings
 from prefect.states import Failed
 
+from pygeoapi_prefect.engine.internals import running, settings, shortcuts
+from pygeoapi_prefect.engine.internals.blocks import block_of
+from pygeoapi_prefect.engine.internals.settings import Settings
+from pygeoapi_prefect.engine.internals.signals import Intent, intend
 from pygeoapi_prefect.engine.state_messages import clean_messages
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
@@ -48,7 +44,7 @@ from pygeoapi_prefect.process.contract import CONTRACT, verify
 from pygeoapi_prefect.process.memory import LIMIT_VARIABLE
 from pygeoapi_prefect.process.progress import delivered
 from pygeoapi_prefect.process.recording import recorded
-from pygeoapi_prefect.worker import download, ending, lean, orphans, wire
+from pygeoapi_prefect.worker import download, ending, orphans, wire
 from pygeoapi_prefect.worker.joblog import log_of
 from pygeoapi_prefect.worker.wire import Job
 
@@ -80,20 +76,11 @@ class SettingsCache:
             before = dict(os.environ)
             try:
                 apply(env)
-                self._known[key] = without_heartbeat(Settings())
+                self._known[key] = settings.without_heartbeat(settings.read())
             finally:
                 os.environ.clear()
                 os.environ.update(before)
         return self._known[key]
-
-
-def without_heartbeat(settings: Settings) -> Settings:
-    """Settings without the thread that would keep the process for a second after its end.
-
-    The worker's own heartbeat tells whether a run is alive.
-    """
-    flows = settings.flows.model_copy(update={"heartbeat_frequency": None})
-    return settings.model_copy(update={"flows": flows})
 
 
 def apply(env: Mapping[str, str | None]) -> None:
@@ -105,13 +92,13 @@ def apply(env: Mapping[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def main(job: Job, settings: Settings) -> NoReturn:
+def main(job: Job, chosen: Settings) -> NoReturn:
     """Run a job in this process, which has just been forked, and end the process."""
     status = EXIT_ERROR
     before = len(sys.modules)
     try:
         separate(os.getppid())
-        with SettingsContext(profile=get_settings_context().profile, settings=settings):
+        with settings.entered(chosen):
             try:
                 prepare(job)
                 concluded = run_hooks(job, job.hooks) if job.hooks else run(job)
@@ -143,17 +130,17 @@ def separate(parent: int) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGUSR1, _intend("cancel"))
-    signal.signal(signal.SIGUSR2, _intend("relinquish"))
+    signal.signal(signal.SIGUSR1, _ending("cancel"))
+    signal.signal(signal.SIGUSR2, _ending("relinquish"))
     faulthandler.enable()
     random.seed()
 
 
-def _intend(intent: Intent) -> Callable[[int, FrameType | None], None]:
+def _ending(intent: Intent) -> Callable[[int, FrameType | None], None]:
     """A handler that ends the group of this process, and tells Prefect's engine what that means."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        control_listener._set_intent(intent)
+        intend(intent)
         os.killpg(0, signal.SIGTERM)
 
     return end
@@ -181,7 +168,7 @@ def run(job: Job) -> str:
     """Load and run the flow; name of the state that the run is in then."""
     flow_run = FlowRun.model_validate(job.run)
     logger = flow_run_logger(flow_run)
-    lean.trim()
+    shortcuts.trim()
     clean_messages()
     with SyncClientContext.get_or_create() as context, log_of(job, context.client):
         if not is_still_ours(context.client, job):
@@ -195,9 +182,8 @@ def run(job: Job) -> str:
             context.client.set_flow_run_state(flow_run.id, Failed(message=message))
             return "Failed"
         tell_block(context.client, flow, job)
-        # Without a deployment's id, the engine opens no websocket to be told of suspensions.
-        detached = flow_run.model_copy(update={"deployment_id": None})
-        lean.spare(
+        detached = running.detached(flow_run)
+        shortcuts.spare(
             context.client,
             detached,
             flow_run.deployment_id,
@@ -206,7 +192,7 @@ def run(job: Job) -> str:
             if job.result_block
             else None,
         )
-        return drive(adapted(flow, job), detached, logger)
+        return running.drive(adapted(flow, job), detached, logger)
 
 
 def run_hooks(job: Job, end: wire.Hooks) -> str:
@@ -217,12 +203,12 @@ def run_hooks(job: Job, end: wire.Hooks) -> str:
     """
     flow_run = FlowRun.model_validate(job.run)
     logger = flow_run_logger(flow_run)
-    lean.trim()
+    shortcuts.trim()
     with SyncClientContext.get_or_create() as context, log_of(job, context.client):
         flow, state = load(job, flow_run), flow_run.state
         assert state is not None
         for hook in hooks_of(flow)[end]:
-            name = get_hook_name(hook)
+            name = running.get_hook_name(hook)
             logger.info("Running hook %r in response to entering state %r", name, state.name)
             try:
                 result = hook(flow, flow_run, state)
@@ -248,21 +234,6 @@ def hooks_of(flow: Flow[..., Any]) -> dict[wire.Hooks, list[Callable[..., Any]]]
     }
 
 
-def drive(flow: Flow[..., Any], flow_run: FlowRun, logger: Any) -> str:
-    """Let Prefect's engine run the flow; name of the state that the run is in then."""
-    try:
-        result = flow_engine.run_flow(
-            flow, flow_run=flow_run, return_type="state", error_logger=logger
-        )
-        if asyncio.iscoroutine(result):
-            result = asyncio.run(result)
-        else:
-            _drive_run_flow_result(flow, result)
-    except (Abort, Pause) as signal_:
-        return type(signal_).__name__
-    return str(result.name) if isinstance(result, State) else "Ended"
-
-
 def is_still_ours(client: SyncPrefectClient, job: Job) -> bool:
     """Return true if the claim holds: after a long pause another worker may have the run."""
     if time.monotonic() - job.claimed < STALE_CLAIM_SECONDS:
@@ -280,7 +251,7 @@ def load(job: Job, flow_run: FlowRun) -> Flow[..., Any]:
     entrypoint = str(deployment.get("entrypoint") or "")
     scratch = Path(job.scratch)
     if job.code_block is not None:
-        folder = download.provide(_block(job.code_block), deployment, Path(job.cache), scratch)
+        folder = download.provide(block_of(job.code_block), deployment, Path(job.cache), scratch)
         download.enter(folder, scratch)
         entrypoint = str(folder / entrypoint)
     else:
@@ -288,10 +259,10 @@ def load(job: Job, flow_run: FlowRun) -> Flow[..., Any]:
         work.mkdir()
         os.chdir(work)
         if deployment.get("pull_steps") or ":" in entrypoint:
-            return flow_engine.load_flow(flow_run)
+            return running.load(flow_run)
     if job.working_dir is not None:
         os.chdir(job.working_dir)
-    return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+    return running.load_from(entrypoint)
 
 
 def tell_block(client: SyncPrefectClient, flow: Flow[..., Any], job: Job) -> None:
@@ -323,7 +294,7 @@ def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:
         if own.persist_result is None:
             own.persist_result = True
         if own.result_storage is None:
-            own.result_storage = _block(job.result_block)
+            own.result_storage = block_of(job.result_block)
     name = str(job.run.get("name", ""))
     if name.startswith(JOB_NAME_PREFIX):
         task_results.keep_with_job(own, name.removeprefix(JOB_NAME_PREFIX))
@@ -385,8 +356,4 @@ def imported(before: int) -> list[str]:
 def drain() -> None:
     """Send what is still queued for Prefect: ``os._exit`` would lose it."""
     with suppress(Exception):
-        EventsWorker.drain_all(timeout=DRAIN_SECONDS)
-
-
-def _block(document: Mapping[str, Any]) -> Any:
-    return Block._from_block_document(BlockDocument.model_validate(document))
+        running.drain_events(DRAIN_SECONDS)

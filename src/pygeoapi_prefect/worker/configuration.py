@@ -3,8 +3,9 @@
 from typing import Any, Self
 
 from prefect.client.orchestration import PrefectClient
-from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
 from pydantic import Field
+
+from pygeoapi_prefect.engine.internals.workers import ProcessJobConfiguration, ProcessVariables
 
 LIMITS = ("memory_limit_mb", "timeout_seconds")
 OURS = (*LIMITS, "crash_retries")

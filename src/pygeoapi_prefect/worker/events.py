@@ -4,13 +4,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from prefect.events import Event
-from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
 
-from pygeoapi_prefect.engine.events import run_id, subscribe
-
-SCHEDULED = "prefect.flow-run.Scheduled"
-# A run that waits for its retry is cancelled at once by the server, though its process lives.
-CANCELLED = ("prefect.flow-run.Cancelling", "prefect.flow-run.Cancelled")
+from pygeoapi_prefect.engine.events import subscribe
+from pygeoapi_prefect.engine.internals.events import SCHEDULED, of_pool, run_id
 
 
 async def listen(
@@ -30,8 +26,4 @@ async def listen(
         else:
             on_cancelled(run_id(event))
 
-    chosen = EventFilter(
-        event=EventNameFilter(name=[SCHEDULED, *CANCELLED]),
-        any_resource=EventAnyResourceFilter(id=[f"prefect.work-pool.{pool_id}"]),
-    )
-    await subscribe(chosen, on_event, on_connected=on_scheduled)
+    await subscribe(of_pool(pool_id), on_event, on_connected=on_scheduled)

@@ -16,8 +16,8 @@ import anyio.abc
 from prefect.client.schemas.objects import FlowRun, WorkPool
 from prefect.logging.loggers import get_logger
 from prefect.workers.base import BaseWorker, BaseWorkerResult
-from prefect.workers.process import ProcessWorker
 
+from pygeoapi_prefect.engine.internals.workers import POOL_TYPE
 from pygeoapi_prefect.worker import ending, events, health, orphans
 from pygeoapi_prefect.worker.api import Api
 from pygeoapi_prefect.worker.configuration import JobConfiguration, Variables
@@ -79,7 +79,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             **kwargs,
         )
         # What the server is told, and what it gives a pool that it has to make.
-        self.type = ProcessWorker.type
+        self.type = POOL_TYPE
         self._slots = limit or default_limit()
         self._hurry = asyncio.Event()
         self._services: list[asyncio.Task[None]] = []
@@ -165,7 +165,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         raise NotImplementedError("this worker runs deployments only")
 
     def _record_work_pool_snapshot(self, work_pool: WorkPool) -> None:
-        if work_pool.type == ProcessWorker.type:
+        if work_pool.type == POOL_TYPE:
             # Ours is a worker for pools of this type; the same type as before is not compared.
             self._work_pool = work_pool
         super()._record_work_pool_snapshot(work_pool)

@@ -278,7 +278,7 @@ def main() -> None:
     wanted = first_message(connection, wire.Unpacker())["preload"]
     try:
         preload([*PRELOAD, *wanted])  # type: ignore[misc]
-        from pygeoapi_prefect.worker.lean import warm
+        from pygeoapi_prefect.engine.internals.shortcuts import warm
     except StartsThread as error:
         refused = {"refused": str(error), "reason": "starts a thread when it is imported"}
         connection.sendall(wire.pack(refused))

@@ -6,7 +6,7 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 
-from pygeoapi_prefect.worker import lean
+from pygeoapi_prefect.engine.internals import shortcuts
 
 RUN = UUID("0195a1c4-0000-7000-8000-000000000001")
 OTHER = UUID("0195a1c4-0000-7000-8000-000000000002")
@@ -37,12 +37,12 @@ def run(run_id: UUID = RUN, **fields: Any) -> FlowRun:
 def spared(flow_run: FlowRun, has_retries: bool = False) -> tuple[SyncPrefectClient, Client]:
     client = Client()
     shared = cast(SyncPrefectClient, client)
-    lean.spare(shared, flow_run, DEPLOYMENT, has_retries=has_retries, result_block=None)
+    shortcuts.spare(shared, flow_run, DEPLOYMENT, has_retries=has_retries, result_block=None)
     return shared, client
 
 
 def test_prefect_still_has_what_is_replaced() -> None:
-    for module, name, _ in lean.REPLACED:
+    for module, name, _ in shortcuts.REPLACED:
         assert hasattr(module, name), f"{module.__name__}.{name}"
 
 
@@ -83,4 +83,4 @@ def test_other_runs_and_blocks_are_prefects_business() -> None:
 
 
 def test_certificates_are_loaded_once() -> None:
-    assert lean.Tls.create_default_context() is lean.Tls.create_default_context()
+    assert shortcuts.Tls.create_default_context() is shortcuts.Tls.create_default_context()

@@ -1,0 +1,23 @@
+"""Blocks made of a document that is there already, and the identity of a loaded block.
+
+Needed because ``Block.load`` asks Prefect's API for the document each time.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from prefect.blocks.core import Block
+from prefect.client.schemas.objects import BlockDocument
+
+
+def block_of(document: Mapping[str, Any]) -> Any:
+    """Make the block of a document.
+
+    Args:
+        document: The block document, as Prefect's API shows it, with its type and schema.
+
+    Raises:
+        prefect.exceptions.UnknownBlockType: No installed class is of this type.
+        pydantic.ValidationError: The document or its data is invalid.
+    """
+    return Block._from_block_document(BlockDocument.model_validate(document))

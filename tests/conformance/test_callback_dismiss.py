@@ -34,7 +34,7 @@ def test_the_subscriber_gets_the_results(server: Server, receiver: Receiver) -> 
 
 
 @requirement("/req/callback/job-callback")
-def test_a_subscriber_without_a_success_uri_is_told_what_it_wants(
+def test_a_subscriber_without_success_uri_gets_the_other_callbacks(
     server: Server, receiver: Receiver
 ) -> None:
     """Fault 14: an extension, each of the three addresses is enough; null is none."""

@@ -22,7 +22,7 @@ def test_speaks_http_1_1(server: Server) -> None:
 
 
 @requirement("/req/core/landingpage-op", "/req/core/landingpage-success")
-def test_landing_page_leads_to_everything(server: Server) -> None:
+def test_the_landing_page_links_to_everything(server: Server) -> None:
     found = rels(server.document("/"))
     assert {REL + "conformance", REL + "processes"} <= found
     assert {"service-desc", "service-doc"} & found
@@ -149,7 +149,7 @@ def test_an_error_is_a_problem(server: Server) -> None:
 
 
 @requirement("/req/core/test-process", "/rec/core/test-process")
-def test_there_is_a_process_to_test_with(server: Server) -> None:
+def test_a_test_process_exists(server: Server) -> None:
     """It waits as long as it is told to, so that a running job can be seen."""
     inputs = server.document("/processes/echo")["inputs"]
     assert next(iter(inputs.values()))["schema"] == {"type": "string"}

@@ -34,21 +34,21 @@ def refused(
 
 
 @requirement("/req/core/process-execute-op", "/req/core/process-execute-inputs")
-def test_values_are_given_inline(server: Server) -> None:
+def test_values_are_passed_inline(server: Server) -> None:
     reply = server.execute("echo", {"echo": "teststring"})
     assert (reply.status_code, reply.text) == (200, "teststring")
 
 
 @requirement("/req/core/process-execute-request")
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b'{"inputs": []}', b"\xff"])
-def test_a_body_that_is_no_execute_request(server: Server, body: bytes) -> None:
+def test_an_invalid_execute_request(server: Server, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     reply = server.client.post("/processes/echo/execution", content=body, headers=headers)
     assert_problem(reply, 400, "invalid-parameter-value")
 
 
 @requirement("/req/core/process-execute-inputs")
-def test_a_reference_to_an_unwanted_place_is_refused(server: Server) -> None:
+def test_a_reference_to_a_forbidden_host_is_rejected(server: Server) -> None:
     """References work (see the integration tests); which addresses, the operator decides."""
     link = {"href": "http://127.0.0.1:1/x.json", "type": "application/json"}
     reply = server.execute("echo", {"echo": "x", "integers": link})

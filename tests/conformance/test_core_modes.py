@@ -57,7 +57,7 @@ def test_a_synchronous_process_stays_so(server: Server) -> None:
 
 
 @requirement("/rec/core/process-execute-handle-prefer")
-def test_wait_bounds_the_patience(server: Server) -> None:
+def test_wait_limits_the_time(server: Server) -> None:
     began = time.monotonic()
     reply = server.execute("echo", {**INPUTS, "pause": 120}, "wait=1")
     assert reply.status_code == 201
@@ -66,7 +66,7 @@ def test_wait_bounds_the_patience(server: Server) -> None:
 
 
 @requirement("/rec/core/process-execute-handle-prefer")
-def test_wait_with_respond_async_gives_results_that_come_in_time(server: Server) -> None:
+def test_wait_with_respond_async_returns_results_in_time(server: Server) -> None:
     reply = server.execute("echo", INPUTS, ["respond-async", "wait=60"])
     assert (reply.status_code, reply.text) == (200, "teststring")
 
@@ -81,7 +81,7 @@ def test_201_with_location_and_status(server: Server) -> None:
 
 
 @requirement("/req/core/job-results-success-sync", "/per/core/process-execute-sync-job")
-def test_a_synchronous_reply_leads_to_its_job(server: Server) -> None:
+def test_a_synchronous_response_links_to_its_job(server: Server) -> None:
     reply = server.execute("echo", INPUTS)
     assert list(links(reply)) == ["monitor"]
     job = server.document(f"/jobs/{job_of(reply)}")

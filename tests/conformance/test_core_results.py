@@ -63,7 +63,7 @@ def test_several_values(obtain: Obtain) -> None:
 
 
 @requirement("/req/core/process-execute-default-outputs")
-def test_without_outputs_all_are_wanted(obtain: Obtain) -> None:
+def test_without_outputs_all_are_returned(obtain: Obtain) -> None:
     assert set(parts(obtain())) == set(INPUTS)
     assert set(obtain(response="document").json()) == set(INPUTS)
 
@@ -124,7 +124,7 @@ def test_one_output_in_ranges(server: Server, echo: str) -> None:
 
 
 @requirement("/req/core/process-execute-default-outputs")
-def test_an_unknown_output_is_refused(server: Server) -> None:
+def test_an_unknown_output_is_rejected(server: Server) -> None:
     reply = server.execute("echo", INPUTS, outputs={"ecco": {}})
     assert_problem(reply, 400, "invalid-parameter-value", "'ecco'")
 

@@ -59,7 +59,7 @@ def test_every_resource_is_html_too(server: Server, echo: str, path: str) -> Non
 
 
 @requirement("/req/html/content")
-def test_pages_tell_what_the_json_tells(server: Server, echo: str) -> None:
+def test_pages_show_what_the_json_says(server: Server, echo: str) -> None:
     process = server.document("/processes/echo")
     page = server.client.get("/processes/echo", params={"f": "html"}).text
     for name in (process["title"], *process["inputs"], *process["outputs"]):
@@ -96,7 +96,7 @@ def test_the_definition_lists_errors(openapi: dict[str, Any]) -> None:
 
 
 @requirement("/req/oas30/security")
-def test_security_is_declared_where_there_is_any(openapi: dict[str, Any]) -> None:
+def test_configured_security_is_declared(openapi: dict[str, Any]) -> None:
     declared = set(openapi.get("components", {}).get("securitySchemes", {}))
     required = {name for requirement_ in openapi.get("security", []) for name in requirement_}
     assert required <= declared

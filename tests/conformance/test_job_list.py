@@ -24,7 +24,7 @@ def ids(jobs: list[dict[str, Any]]) -> set[str]:
 
 
 @requirement("/rec/job-list/job-list-landing-page")
-def test_the_landing_page_leads_to_the_jobs(server: Server) -> None:
+def test_the_landing_page_links_to_the_jobs(server: Server) -> None:
     assert REL + "job-list" in rels(server.document("/"))
 
 
@@ -117,7 +117,7 @@ def test_datetime(server: Server, echo: str) -> None:
 
 @requirement("/req/job-list/datetime-definition")
 @pytest.mark.parametrize("interval", ["yesterday", "../..", "2020-13-01T00:00:00Z", "a/b/c"])
-def test_a_datetime_that_is_none(server: Server, interval: str) -> None:
+def test_an_invalid_datetime(server: Server, interval: str) -> None:
     reply = server.get("/jobs", datetime=interval)
     assert reply.status_code in ({200, 400} if interval == "../.." else {400})
     assert interval == "../.." or WRONG in reply.json()["type"]
@@ -138,5 +138,5 @@ def test_duration(server: Server) -> None:
 
 
 @requirement("/req/job-list/job-list-op")
-def test_an_unknown_parameter_is_refused(server: Server) -> None:
+def test_an_unknown_parameter_is_rejected(server: Server) -> None:
     assert_problem(server.get("/jobs", colour="red"), 400, WRONG, "colour")

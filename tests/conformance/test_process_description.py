@@ -50,7 +50,7 @@ def check_schema(where: str, schema: Any) -> None:
     "/rec/core/ogc-process-description",
     "/req/json/definition",
 )
-def test_descriptions_have_what_they_must(described: list[dict[str, Any]]) -> None:
+def test_descriptions_have_the_required_members(described: list[dict[str, Any]]) -> None:
     for process in described:
         assert isinstance(process["id"], str)
         assert isinstance(process["version"], str)

@@ -18,20 +18,20 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 requirement = pytest.mark.requirement
 
 NOT_USED = {
-    "/per/core/additional-status-codes": "other statuses are used: 410, 413, 415, 503, 504",
-    "/per/core/alternative-process-description": "there is one kind of description",
-    "/per/core/alternative-process-paths": "processes are at their canonical paths only",
-    "/per/core/api-definition-uri": "the definition is on this server",
-    "/rec/core/access-control-expose-headers": "by `cors_origins`; off by default",
-    "/rec/core/cross-origin": "by `cors_origins`; off by default",
-    "/rec/core/next-2": "pages are stable only as long as processes are",
-    "/rec/core/next-3": "pages are stable only as long as processes are",
-    "/rec/job-list/next-2": "new jobs move the pages",
-    "/rec/job-list/next-3": "new jobs move the pages",
-    "/rec/job-list/access-control-job-list": "left to the proxy in front",
+    "/per/core/additional-status-codes": "the server also uses 410, 413, 415, 503 and 504",
+    "/per/core/alternative-process-description": "only one kind of description exists",
+    "/per/core/alternative-process-paths": "processes have only their canonical paths",
+    "/per/core/api-definition-uri": "this server hosts the definition",
+    "/rec/core/access-control-expose-headers": "set by `cors_origins`, off by default",
+    "/rec/core/cross-origin": "set by `cors_origins`, off by default",
+    "/rec/core/next-2": "pages are stable only while the processes do not change",
+    "/rec/core/next-3": "pages are stable only while the processes do not change",
+    "/rec/job-list/next-2": "new jobs shift the pages",
+    "/rec/job-list/next-3": "new jobs shift the pages",
+    "/rec/job-list/access-control-job-list": "left to a reverse proxy",
     "/rec/ogc-process-description/format-key": "formats are in the schemas of inputs",
-    "/rec/ogc-process-description/format-short-code": "no format of its own is named",
-    "/rec/ogc-process-description/format-value-registration": "no format of its own is named",
+    "/rec/ogc-process-description/format-short-code": "the server defines no own formats",
+    "/rec/ogc-process-description/format-value-registration": "the server defines no own formats",
 }
 """What has no test, and why."""
 
@@ -101,7 +101,7 @@ def table() -> str:
         tests.setdefault(identifier, []).append(link)
     lines = ["| requirement | tests |", "|---|---|"]
     lines += [f"| `{identifier}` | {', '.join(found)} |" for identifier, found in tests.items()]
-    lines += ["", "| has no test | why |", "|---|---|"]
+    lines += ["", "| not tested | reason |", "|---|---|"]
     lines += [f"| `{identifier}` | {reason} |" for identifier, reason in NOT_USED.items()]
     return "\n".join(lines)
 

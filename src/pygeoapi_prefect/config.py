@@ -218,9 +218,9 @@ class Settings(BaseModel):
         limits = server.get("limits") or {}
         root = str(server.get("url") or "http://localhost:5000").rstrip("/")
         if (server.get("api_rules") or {}).get("url_prefix"):
-            from pygeoapi.util import get_base_url  # it fills in the prefix's version numbers
+            from pygeoapi_prefect import pygeoapi_helpers  # not at module level, see there
 
-            root = str(get_base_url(dict(config))).rstrip("/")
+            root = pygeoapi_helpers.base_url(dict(config)).rstrip("/")
         try:
             default, longest = (
                 int(limits.get(name, fallback))
@@ -286,11 +286,11 @@ def load_config(path: Path) -> dict[str, Any]:
     Raises:
         ConfigurationError: The file is missing or is not YAML, or a variable is not set.
     """
-    from pygeoapi.util import yaml_load  # pygeoapi imports this package: not at module level
+    from pygeoapi_prefect import pygeoapi_helpers  # not at module level, see there
 
     try:
         with path.open(encoding="utf-8") as file:
-            config = yaml_load(file)
+            config = pygeoapi_helpers.read_yaml(file)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from error
     if not isinstance(config, dict):

@@ -5,7 +5,6 @@ unmodified ``pygeoapi serve`` calls the methods below, within what core passes o
 """
 
 import logging
-import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +13,18 @@ from typing import Any, NoReturn
 from flask import Response, has_request_context
 from pygeoapi.process import base as core
 from pygeoapi.process.manager.base import BaseManager
-from pygeoapi.util import JobStatus, RequestedProcessExecutionMode, Subscriber
 from werkzeug.exceptions import HTTPException
 
-from pygeoapi_prefect import errors
+from pygeoapi_prefect import errors, pygeoapi_helpers
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.execution import request as execute_request
 from pygeoapi_prefect.jobs.service import Jobs
 from pygeoapi_prefect.process.registry import Registry
+from pygeoapi_prefect.pygeoapi_helpers import (
+    JobStatus,
+    RequestedProcessExecutionMode,
+    Subscriber,
+)
 from pygeoapi_prefect.results.delivery import Reply
 from pygeoapi_prefect.results.problem import problem
 
@@ -134,11 +137,7 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
 
 def _settings(manager_def: dict[str, Any]) -> Settings:
     """Core hands a manager its own section only; links also need ``server.url``."""
-    server: dict[str, Any] = {}
-    if os.environ.get("PYGEOAPI_CONFIG"):
-        from pygeoapi.config import get_config
-
-        server = get_config().get("server", {})
+    server = pygeoapi_helpers.configuration().get("server", {})
     manager = {key: value for key, value in manager_def.items() if key != "processes"}
     config = {"server": {**server, "manager": manager}, "resources": manager_def["processes"]}
     return Settings.from_config(config)

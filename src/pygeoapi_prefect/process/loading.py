@@ -4,10 +4,10 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from pygeoapi.plugin import load_plugin
 from pygeoapi.process.base import BaseProcessor
 
 from pygeoapi_prefect.errors import ConfigurationError
+from pygeoapi_prefect.pygeoapi_helpers import load_process
 
 
 def load_processor(process_id: str, processor_def: Mapping[str, Any]) -> BaseProcessor:
@@ -22,7 +22,7 @@ def load_processor(process_id: str, processor_def: Mapping[str, Any]) -> BasePro
     """
     try:
         # A copy: processors keep and change what they are given.
-        processor: BaseProcessor = load_plugin("process", copy.deepcopy(dict(processor_def)))
+        processor: BaseProcessor = load_process(copy.deepcopy(dict(processor_def)))
     except ConfigurationError:
         raise
     except (Exception, SystemExit) as error:  # a module may do anything when it is imported

@@ -11,7 +11,6 @@ from urllib.parse import quote
 from prefect import Flow, flow
 from pygeoapi.error import GenericError
 from pygeoapi.process.base import BaseProcessor
-from pygeoapi.util import json_serial
 
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.errors import ConfigurationError, JobFailedError
@@ -24,6 +23,7 @@ from pygeoapi_prefect.models.status import usable_media_type
 from pygeoapi_prefect.process.contract import UNNAMED
 from pygeoapi_prefect.process.loading import load_processor
 from pygeoapi_prefect.process.outputs import store_output
+from pygeoapi_prefect.pygeoapi_helpers import json_default
 
 CONTRACT = "it must return a media type and a value"
 SUFFIXES = {"application/json": "json", "application/geo+json": "geojson", "text/plain": "txt"}
@@ -118,7 +118,7 @@ def _generated(output_id: str, media_type: str | None, value: object) -> Generat
         return Generated(output_id, media_type or "application/octet-stream", bytes(value))
     if isinstance(value, str) and not _wants_json(media_type, value):
         return Generated(output_id, media_type or "text/plain", value.encode())
-    text = json.dumps(value, default=json_serial)
+    text = json.dumps(value, default=json_default)
     return Generated(output_id, media_type or "application/json", text.encode())
 
 

@@ -21,13 +21,6 @@ CLASSES = tuple(
 """All classes of OGC API - Processes - Part 1 (18-062r2, clause 2)."""
 
 
-def declare() -> None:
-    """Put our classes in the place of those that pygeoapi claims for its own views."""
-    from pygeoapi.api import processes
-
-    processes.CONFORMANCE_CLASSES[:] = CLASSES
-
-
 def linked(view: Callable[..., Any], root: str) -> Callable[..., Any]:
     """A view of pygeoapi's landing page with the link that /req/core/landingpage-success asks for.
 

@@ -7,12 +7,10 @@ from urllib.parse import urlsplit
 
 from flask import Response, send_from_directory
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, select_autoescape
-from pygeoapi import __version__, l10n
-from pygeoapi.util import TEMPLATESDIR
 
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.jobs.service import JobDetails
-from pygeoapi_prefect.web import forms, previews, render
+from pygeoapi_prefect.web import core, forms, previews, render
 from pygeoapi_prefect.web.negotiation import MEDIA_TYPES, Format
 
 STATIC = Path(__file__).parent / "static"
@@ -35,8 +33,7 @@ class Pages:
 
     def __init__(self, config: dict[str, Any], settings: Settings) -> None:
         self._language = str((config.get("server") or {}).get("language") or "en")
-        locale = l10n.str2locale(self._language)
-        self._config = l10n.translate_struct(config, locale, True)
+        self._config = core.translated(config, self._language)
         self._root = settings.public_url
         self._prefect = (settings.manager.prefect_ui_url or "").rstrip("/")
         self.base = urlsplit(settings.public_url).path.rstrip("/")
@@ -47,7 +44,7 @@ class Pages:
                 [
                     FileSystemLoader(self._own),
                     PackageLoader("pygeoapi_prefect.web"),
-                    FileSystemLoader(TEMPLATESDIR),
+                    FileSystemLoader(core.TEMPLATES),
                 ]
             ),
             autoescape=select_autoescape(default=True),
@@ -100,7 +97,7 @@ class Pages:
             data=document,
             root=self._root,
             base=self.base,
-            version=__version__,
+            version=core.VERSION,
             lang=self._language,
             json_link=json_links[-1] if json_links else None,  # a process may have its own
             **more,

@@ -1,17 +1,15 @@
 """``GET /openapi``: the document as JSON, or a page to read it and try it out."""
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from html import escape
 from importlib.resources import files
 from typing import Any
 
-from flask import Flask, Response, request, send_from_directory
+from flask import Response, request, send_from_directory
 
-from pygeoapi_prefect.config import Settings
-from pygeoapi_prefect.process.registry import Registry
 from pygeoapi_prefect.web import negotiation, render
+from pygeoapi_prefect.web.core import Core, Endpoint
 from pygeoapi_prefect.web.openapi.document import document
 from pygeoapi_prefect.web.pages import Pages
 
@@ -43,27 +41,22 @@ class OpenApiView:
         return response
 
 
-def install(
-    app: Flask, api: Any, settings: Settings, registry: Registry, prefix: str, pages: Pages
-) -> None:
+def install(core: Core, pages: Pages) -> None:
     """Put our document and its page in the place of pygeoapi's.
 
     Args:
-        app: pygeoapi's application.
-        api: pygeoapi's ``API``, which has read its own document.
-        settings: Public URL, limits and security schemes.
-        registry: The processes.
-        prefix: Path prefix of pygeoapi's routes.
+        core: pygeoapi's application, which has read its own document.
         pages: What the page is sent with.
     """
-    base = json.loads(api.openapi) if isinstance(api.openapi, str) else api.openapi
-    api.openapi = document(base, settings, registry, prefix)
-    with app.app_context():
-        app.view_functions["pygeoapi.openapi"] = OpenApiView(api.openapi, pages)
+    manager = core.manager
+    whole = document(core.openapi, manager.settings, manager.registry, core.prefix)
+    core.replace_openapi(whole)
+    with core.app.app_context():
+        core.replace(Endpoint.OPENAPI, OpenApiView(whole, pages))
     # The files of Swagger UI (Apache-2.0), from the package that carries them.
     folder = str(files("flask_swagger_ui").joinpath("dist"))
     send = partial(send_from_directory, folder, max_age=86400)
-    app.add_url_rule(f"{prefix}/{ASSETS}/<path:path>", "openapi_assets", send)
+    core.app.add_url_rule(f"{core.prefix}/{ASSETS}/<path:path>", "openapi_assets", send)
 
 
 def _page(title: str, base: str) -> str:

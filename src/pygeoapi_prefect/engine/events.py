@@ -11,7 +11,7 @@ from typing import NoReturn
 from prefect.events import Event
 from prefect.events.filters import EventFilter
 
-from pygeoapi_prefect.engine.internals.events import run_id, subscriber
+from pygeoapi_prefect.engine.internals.events import SCHEDULED, of_pool, run_id, subscriber
 
 LOGGER = logging.getLogger(__name__)
 RECONNECT_SECONDS = (0.5, 1.0, 2.0, 5.0)
@@ -53,3 +53,23 @@ async def subscribe(
                 LOGGER.warning("no events from Prefect (%s); polling meanwhile", error)
             failures += 1
         await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
+
+
+async def follow_pool(
+    pool_id: str, *, on_scheduled: Callable[[], None], on_cancelled: Callable[[str], None]
+) -> NoReturn:
+    """Pass on the events of a work pool's runs, for ever.
+
+    Args:
+        pool_id: Prefect's identifier of the work pool.
+        on_scheduled: Called when a run was scheduled, or may have been.
+        on_cancelled: Called with the identifier of a run that is to be cancelled.
+    """
+
+    def on_event(event: Event) -> None:
+        if event.event == SCHEDULED:
+            on_scheduled()
+        else:
+            on_cancelled(run_id(event))
+
+    await subscribe(of_pool(pool_id), on_event, on_connected=on_scheduled)

@@ -6,7 +6,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,11 @@ from typing import Any
 
 import psutil
 from prefect.exceptions import ObjectNotFound
-from prefect.flow_engine import run_flow
 from pygeoapi.error import GenericError
 
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.config import ManagerSettings
-from pygeoapi_prefect.engine import runs
-from pygeoapi_prefect.engine.client import api
+from pygeoapi_prefect.engine import in_process, runs
 from pygeoapi_prefect.engine.log.capture import into
 from pygeoapi_prefect.engine.log.runlog import RunLog
 from pygeoapi_prefect.engine.state_messages import clean_messages
@@ -140,19 +138,16 @@ class LocalRunner:
         keep_with_job(flow, submission.job_id)
         flow.fn = recorded(flow.fn)
         values = parameters(submission, self._settings, self.store(process.result_storage))
-        with api() as client:
-            flow_run = client.create_flow_run(
-                flow,
-                name=status.NAME_PREFIX + submission.job_id,
-                parameters=values,
-                tags=[*submission.tags, OWNER_TAG_PREFIX + owner()],
-            )
-            if submission.labels:
-                client.update_flow_run_labels(flow_run.id, {**submission.labels})
+        flow_run = in_process.create(
+            flow,
+            name=status.NAME_PREFIX + submission.job_id,
+            parameters=values,
+            tags=[*submission.tags, OWNER_TAG_PREFIX + owner()],
+            labels=submission.labels,
+        )
         run_id = str(flow_run.id)
-        # Prefect has recorded the latter; it is not to end the web process.
-        with capturing(lambda: run_id), delivered(run_id), suppress(SystemExit):
-            run_flow(flow, flow_run=flow_run, parameters=values, return_type="state")
+        with capturing(lambda: run_id), delivered(run_id):
+            in_process.run(flow, flow_run, values)
         run = runs.read(run_id)
         if run.state_type == "CANCELLING":  # dismissed meanwhile, and nobody else ends it
             return self._end(run, "CANCELLED", "Dismissed by a client", None)

@@ -5,14 +5,12 @@ from collections.abc import Buffer, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from prefect.blocks.core import Block
 from prefect.filesystems import LocalFileSystem, RemoteFileSystem
-from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
 from pygeoapi_prefect.models.json_check import JsonCheck, NotJson
 from pygeoapi_prefect.models.processes import ExecuteRequest, OutputExecutionResultInternal
 from pygeoapi_prefect.models.status import is_json_type
-from pygeoapi_prefect.storage import Store, store_of
+from pygeoapi_prefect.storage import Store, load_block, store_of
 
 PIECE_BYTES = 1024 * 1024
 
@@ -38,12 +36,7 @@ def result_storage(block_name: str | None) -> LocalFileSystem | RemoteFileSystem
     Raises:
         ValueError: There is no such block, or it is not one that stores files.
     """
-    if block_name is None:
-        return LocalFileSystem(basepath=str(Path(PREFECT_LOCAL_STORAGE_PATH.value()).absolute()))
-    block = Block.load(block_name, _sync=True)  # type: ignore[call-arg]
-    if not isinstance(block, LocalFileSystem | RemoteFileSystem):
-        raise ValueError(f"the block {block_name} does not store files")
-    return block
+    return load_block(block_name)
 
 
 def write_output(

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from uuid import UUID
 
 from prefect.runtime import flow_run
 
 from pygeoapi_prefect import outgoing, storage
 from pygeoapi_prefect.config import OutgoingSettings
-from pygeoapi_prefect.engine.client import api
+from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.models.message import clean
 
@@ -101,5 +100,4 @@ def _own(href: str) -> OwnOutput | None:
     run_id = flow_run.get_id()
     if run_id is None or "/results/" not in href:
         return None
-    with api() as client:
-        return labelled(client.read_flow_run(UUID(run_id)).labels).get(_key(href))
+    return labelled(runs.read(run_id).labels).get(_key(href))

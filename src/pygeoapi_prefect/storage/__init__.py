@@ -1,9 +1,11 @@
 """Prefect's storage blocks: load, read, write, sign, delete. Nothing else opens a block."""
 
+from pygeoapi_prefect.engine.internals.blocks import block_of
 from pygeoapi_prefect.storage.blocks import (
     LOCAL,
     REMOTE,
     forget,
+    load_block,
     open_folder,
     open_store,
     open_store_by_id,
@@ -20,8 +22,10 @@ __all__ = [
     "LocalStore",
     "OutsideStore",
     "Store",
+    "block_of",
     "forget",
     "has_no_space",
+    "load_block",
     "open_folder",
     "open_store",
     "open_store_by_id",

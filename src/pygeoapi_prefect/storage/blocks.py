@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import fsspec
+from prefect.blocks.core import Block
 from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 from prefect.filesystems import LocalFileSystem, RemoteFileSystem
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
 from pygeoapi_prefect.engine import routes
 from pygeoapi_prefect.engine.client import api, check, send
@@ -57,6 +59,24 @@ def open_store(slug: str) -> Store:
 def open_store_by_id(document_id: UUID) -> Store:
     """The store of the block with Prefect's identifier; raises as ``open_store``."""
     return _cached(str(document_id), routes.read_block(str(document_id)))
+
+
+def load_block(slug: str | None) -> LocalFileSystem | RemoteFileSystem:
+    """Load a block as a flow does; the same in ``def`` and in ``async def`` flows.
+
+    Args:
+        slug: ``<block type slug>/<block name>``. None means Prefect's own folder on this machine
+            (setting ``PREFECT_LOCAL_STORAGE_PATH``).
+
+    Raises:
+        ValueError: There is no such block, or it is not one that stores files.
+    """
+    if slug is None:
+        return LocalFileSystem(basepath=str(Path(PREFECT_LOCAL_STORAGE_PATH.value()).absolute()))
+    block = Block.load(slug, _sync=True)  # type: ignore[call-arg]
+    if not isinstance(block, LocalFileSystem | RemoteFileSystem):
+        raise ValueError(f"the block {slug} does not store files")
+    return block
 
 
 def store_of(block: LocalFileSystem | RemoteFileSystem) -> Store:

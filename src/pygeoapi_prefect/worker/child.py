@@ -20,20 +20,19 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
-from uuid import UUID
 
 from prefect import Flow
-from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import BlockDocument, FlowRun, State
 from prefect.context import SyncClientContext
 from prefect.exceptions import TerminationSignal
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.logging.loggers import flow_run_logger
 from prefect.settings import PREFECT_LOGGING_LEVEL
-from prefect.states import Failed
 
+from pygeoapi_prefect.engine import routes, runs
+from pygeoapi_prefect.engine.client import send
+from pygeoapi_prefect.engine.errors import is_outage
 from pygeoapi_prefect.engine.internals import running, settings, shortcuts
-from pygeoapi_prefect.engine.internals.blocks import block_of
 from pygeoapi_prefect.engine.internals.settings import Settings
 from pygeoapi_prefect.engine.internals.signals import Intent, intend
 from pygeoapi_prefect.engine.state_messages import clean_messages
@@ -44,7 +43,8 @@ from pygeoapi_prefect.process.contract import CONTRACT, verify
 from pygeoapi_prefect.process.memory import LIMIT_VARIABLE
 from pygeoapi_prefect.process.progress import delivered
 from pygeoapi_prefect.process.recording import recorded
-from pygeoapi_prefect.worker import download, ending, orphans, wire
+from pygeoapi_prefect.storage import block_of
+from pygeoapi_prefect.worker import download, orphans, wire
 from pygeoapi_prefect.worker.joblog import log_of
 from pygeoapi_prefect.worker.wire import Job
 
@@ -111,7 +111,7 @@ def main(job: Job, chosen: Settings) -> NoReturn:
                 drain()
     except BaseException as error:
         traceback.print_exc()
-        if ending.is_unavailable(error):
+        if is_outage(error):
             status = wire.UNAVAILABLE
     finally:
         with suppress(Exception):
@@ -171,7 +171,7 @@ def run(job: Job) -> str:
     shortcuts.trim()
     clean_messages()
     with SyncClientContext.get_or_create() as context, log_of(job, context.client):
-        if not is_still_ours(context.client, job):
+        if not is_still_ours(job):
             logger.info("The run was given to another worker meanwhile")
             return "Handed over"
         try:
@@ -179,9 +179,9 @@ def run(job: Job) -> str:
         except Exception as error:
             logger.exception("The flow's code could not be loaded")
             message = f"The flow's code could not be loaded: {type(error).__name__}: {error}"
-            context.client.set_flow_run_state(flow_run.id, Failed(message=message))
+            runs.set_state(job.id, "FAILED", message)
             return "Failed"
-        tell_block(context.client, flow, job)
+        tell_block(flow, job)
         detached = running.detached(flow_run)
         shortcuts.spare(
             context.client,
@@ -234,11 +234,11 @@ def hooks_of(flow: Flow[..., Any]) -> dict[wire.Hooks, list[Callable[..., Any]]]
     }
 
 
-def is_still_ours(client: SyncPrefectClient, job: Job) -> bool:
+def is_still_ours(job: Job) -> bool:
     """Return true if the claim holds: after a long pause another worker may have the run."""
     if time.monotonic() - job.claimed < STALE_CLAIM_SECONDS:
         return True
-    return client.read_flow_run(UUID(job.id)).state_id == UUID(job.state_id)
+    return str(send(routes.read_run(job.id))["state_id"]) == job.state_id
 
 
 def load(job: Job, flow_run: FlowRun) -> Flow[..., Any]:
@@ -265,7 +265,7 @@ def load(job: Job, flow_run: FlowRun) -> Flow[..., Any]:
     return running.load_from(entrypoint)
 
 
-def tell_block(client: SyncPrefectClient, flow: Flow[..., Any], job: Job) -> None:
+def tell_block(flow: Flow[..., Any], job: Job) -> None:
     """Tell which block of its own a flow keeps task results in: they are to go with the job.
 
     Prefect does not say so of a run that has failed. Costs a request where there is such a block.
@@ -277,7 +277,7 @@ def tell_block(client: SyncPrefectClient, flow: Flow[..., Any], job: Job) -> Non
         (job.run.get("parameters") or {}).get("result_storage_block"),
     ):
         return
-    client.update_flow_run_labels(UUID(job.id), {task_results.BLOCK_LABEL: block})
+    send(routes.update_labels(job.id, {task_results.BLOCK_LABEL: block}))
 
 
 def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:

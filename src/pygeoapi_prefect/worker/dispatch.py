@@ -16,8 +16,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.logging.loggers import get_logger
 
 from pygeoapi_prefect.engine import endings
+from pygeoapi_prefect.engine.errors import is_outage
+from pygeoapi_prefect.engine.routes import Json
+from pygeoapi_prefect.engine.worker_api import WorkerApi
 from pygeoapi_prefect.worker import ending, health, wire
-from pygeoapi_prefect.worker.api import Api, Json
 from pygeoapi_prefect.worker.configuration import JobConfiguration
 from pygeoapi_prefect.worker.forks import Child, Exit, ForkServerFailed
 from pygeoapi_prefect.worker.plans import Plan, Plans
@@ -75,7 +77,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        api: Api,
+        api: WorkerApi,
         plans: Plans,
         forks: ForkServers,
         *,
@@ -124,7 +126,7 @@ class Dispatcher:
         """Claim runs whenever there is a nudge, for ever.
 
         Raises:
-            httpx.HTTPError: Prefect does not answer.
+            EngineUnavailable: Prefect does not answer.
         """
         while True:
             await self._wake.wait()
@@ -272,7 +274,7 @@ class Dispatcher:
 
     async def _give_up(self, run_id: str, error: Exception, message: str) -> str:
         """End a run that has no process, or hand it back where that was not its own fault."""
-        if ending.is_unavailable(error) or isinstance(error, ForkServerFailed):
+        if is_outage(error) or isinstance(error, ForkServerFailed):
             return await ending.hand_back(self._api, run_id, message)
         return await ending.crash(self._api, run_id, message, endings.as_data("start"))
 
@@ -360,6 +362,6 @@ class Dispatcher:
             except ObjectNotFound:
                 return "Deleted"
             except Exception as error:
-                if not ending.is_unavailable(error) or self._stopping:
+                if not is_outage(error) or self._stopping:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)

@@ -2,13 +2,13 @@
 
 import signal
 
-import httpx
 from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect.engine import endings
+from pygeoapi_prefect.engine.routes import Json
 from pygeoapi_prefect.engine.states import AWAITING_RETRY, FINAL
+from pygeoapi_prefect.engine.worker_api import REPEAT_MARK, WorkerApi
 from pygeoapi_prefect.worker import wire
-from pygeoapi_prefect.worker.api import REPEAT_MARK, Api, Json
 from pygeoapi_prefect.worker.forks import Exit
 
 CANCELLED = ("CANCELLING", "CANCELLED")
@@ -47,7 +47,7 @@ def may_run_again(run: Json) -> bool:
 
 
 async def crash(
-    api: Api, run_id: str, message: str, data: Json | None = None, *, has_died: bool = False
+    api: WorkerApi, run_id: str, message: str, data: Json | None = None, *, has_died: bool = False
 ) -> str:
     """End a run as crashed, or as cancelled if that is what was wanted; it may have ended already.
 
@@ -75,7 +75,7 @@ async def crash(
     return "Crashed"
 
 
-async def _repeated(api: Api, run: Json, reason: str) -> bool:
+async def _repeated(api: WorkerApi, run: Json, reason: str) -> bool:
     """Put a run that has crashed back into its queue, if it has crash retries left.
 
     Repetitions after a crash are counted apart, and use up none of those after an exception.
@@ -93,7 +93,7 @@ def _retries(run: Json) -> int:
     return int((run.get("empirical_policy") or {}).get("retries") or 0)
 
 
-async def timed_out(api: Api, run_id: str, seconds: float) -> str:
+async def timed_out(api: WorkerApi, run_id: str, seconds: float) -> str:
     """End a run that did not heed its time limit."""
     run = await api.run(run_id)
     if run["state_type"] in FINAL:
@@ -103,7 +103,7 @@ async def timed_out(api: Api, run_id: str, seconds: float) -> str:
     return "TimedOut"
 
 
-async def over_memory(api: Api, run_id: str, limit_mb: int) -> str:
+async def over_memory(api: WorkerApi, run_id: str, limit_mb: int) -> str:
     """End a run that used more memory than it may; it would do so again, and is not repeated."""
     run = await api.run(run_id)
     if run["state_type"] in FINAL:
@@ -117,7 +117,7 @@ async def over_memory(api: Api, run_id: str, limit_mb: int) -> str:
     return "Failed"
 
 
-async def hand_back(api: Api, run_id: str, reason: str) -> str:
+async def hand_back(api: WorkerApi, run_id: str, reason: str) -> str:
     """Give a run to another worker where that is allowed; end it as crashed otherwise.
 
     Args:
@@ -143,7 +143,7 @@ async def hand_back(api: Api, run_id: str, reason: str) -> str:
     return "Crashed"
 
 
-async def cancelled(api: Api, run: Json) -> str:
+async def cancelled(api: WorkerApi, run: Json) -> str:
     """Confirm the cancellation of a run whose process is gone.
 
     A process that is ended while it still starts may have reported that as a crash.
@@ -157,21 +157,12 @@ async def cancelled(api: Api, run: Json) -> str:
     return "Cancelled"
 
 
-async def cancelled_by_id(api: Api, run_id: str) -> str:
+async def cancelled_by_id(api: WorkerApi, run_id: str) -> str:
     """As ``cancelled``, for a run that has to be read first."""
     try:
         return await cancelled(api, await api.run(run_id))
     except ObjectNotFound:
         return "Deleted"
-
-
-def is_unavailable(error: BaseException) -> bool:
-    """Return true if the error means that Prefect is unavailable for the moment."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code >= 500
-    if isinstance(error, httpx.TransportError):
-        return True
-    return error.__cause__ is not None and is_unavailable(error.__cause__)
 
 
 def _is_settled(run: Json) -> bool:

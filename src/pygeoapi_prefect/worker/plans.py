@@ -8,7 +8,8 @@ from typing import Any
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import WorkPool
 
-from pygeoapi_prefect.worker.api import Api, Json
+from pygeoapi_prefect.engine.routes import Json
+from pygeoapi_prefect.engine.worker_api import WorkerApi
 from pygeoapi_prefect.worker.configuration import JobConfiguration
 
 # A run has its deployment's version from its creation, so new code is noticed at once; this is how
@@ -35,11 +36,17 @@ class Plan:
 
 
 class Plans:
-    """Makes plans, and keeps them for ten seconds."""
+    """Makes plans, and keeps them for ten seconds.
 
-    def __init__(self, client: PrefectClient, pool: Callable[[], WorkPool]) -> None:
+    Args:
+        api: Prefect's API.
+        client: The worker's client, with which Prefect resolves references in job variables.
+        pool: Gives the work pool.
+    """
+
+    def __init__(self, api: WorkerApi, client: PrefectClient, pool: Callable[[], WorkPool]) -> None:
+        self._api = api
         self._client = client
-        self._api = Api(client)
         self._pool = pool
         self._kept: dict[tuple[str, str | None], tuple[float, Plan]] = {}
 
@@ -48,7 +55,7 @@ class Plans:
 
         Raises:
             prefect.exceptions.ObjectNotFound: The deployment or one of its blocks is gone.
-            httpx.HTTPError: Prefect does not answer.
+            EngineUnavailable: Prefect does not answer.
             ValueError: A job variable does not have the form that it must have.
         """
         if run.get("job_variables"):  # this run's own

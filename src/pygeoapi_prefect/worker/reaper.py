@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from prefect.exceptions import ObjectNotFound
 from prefect.logging.loggers import get_logger
 
+from pygeoapi_prefect.engine.routes import Json
+from pygeoapi_prefect.engine.worker_api import WorkerApi
 from pygeoapi_prefect.worker import ending
-from pygeoapi_prefect.worker.api import Api, Json
 
 LOGGER = get_logger("pygeoapi.worker")
 MISSED_HEARTBEATS = 3
@@ -40,7 +41,12 @@ class Reaper:
     """
 
     def __init__(
-        self, api: Api, pool: str, name: str, interval: float, is_active: Callable[[str], bool]
+        self,
+        api: WorkerApi,
+        pool: str,
+        name: str,
+        interval: float,
+        is_active: Callable[[str], bool],
     ) -> None:
         self._api = api
         self._pool = pool
@@ -62,7 +68,7 @@ class Reaper:
         """Look once.
 
         Raises:
-            httpx.HTTPError: Prefect does not answer; the next scan starts from nothing.
+            EngineUnavailable: Prefect does not answer; the next scan starts from nothing.
         """
         workers = {str(row["name"]): row for row in await self._api.workers(self._pool)}
         now = time.monotonic()

@@ -17,9 +17,11 @@ from prefect.client.schemas.objects import FlowRun, WorkPool
 from prefect.logging.loggers import get_logger
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
+from pygeoapi_prefect.engine import events
+from pygeoapi_prefect.engine.errors import is_outage
 from pygeoapi_prefect.engine.internals.workers import POOL_TYPE
-from pygeoapi_prefect.worker import ending, events, health, orphans
-from pygeoapi_prefect.worker.api import Api
+from pygeoapi_prefect.engine.worker_api import WorkerApi
+from pygeoapi_prefect.worker import ending, health, orphans
 from pygeoapi_prefect.worker.configuration import JobConfiguration, Variables
 from pygeoapi_prefect.worker.dispatch import RETRY_SECONDS, Dispatcher
 from pygeoapi_prefect.worker.plans import Plans
@@ -101,10 +103,10 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             await self._forks.stop()
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
-        self._api = Api(self.client)
+        self._api = WorkerApi(self.client)
         self._dispatcher = Dispatcher(
             self._api,
-            Plans(self.client, lambda: self.work_pool),
+            Plans(self._api, self.client, lambda: self.work_pool),
             self._forks,
             name=self.name,
             pool=self._work_pool_name,
@@ -178,7 +180,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         try:
             await super()._sync_and_initialize()
         except Exception as error:
-            if not (self.is_setup and ending.is_unavailable(error)):
+            if not (self.is_setup and is_outage(error)):
                 raise
             LOGGER.warning("No heartbeat: Prefect does not answer (%s)", error)
 
@@ -190,7 +192,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             try:
                 await service()
             except Exception as error:
-                if ending.is_unavailable(error):
+                if is_outage(error):
                     LOGGER.warning("Prefect does not answer (%s); trying again", error)
                 else:
                     LOGGER.exception("Unexpected error; going on")
@@ -200,7 +202,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         while self._work_pool is None:
             await asyncio.sleep(RETRY_SECONDS)
         assert self._dispatcher is not None
-        await events.listen(
+        await events.follow_pool(
             str(self.work_pool.id),
             on_scheduled=self._dispatcher.nudge,
             on_cancelled=self._dispatcher.cancel,

@@ -4,13 +4,13 @@ import asyncio
 import signal
 from typing import Any, cast
 
-import httpx
 import pytest
 from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect.engine import endings
+from pygeoapi_prefect.engine.routes import Json
+from pygeoapi_prefect.engine.worker_api import WorkerApi
 from pygeoapi_prefect.worker import ending
-from pygeoapi_prefect.worker.api import Api, Json
 from pygeoapi_prefect.worker.forks import Exit
 
 RUN = "0195a1c4-0000-7000-8000-000000000001"
@@ -68,7 +68,7 @@ class OneRun:
 
 
 def ended(function: Any, server: OneRun, *args: Any, **how: Any) -> str:
-    name: str = asyncio.run(function(cast(Api, server), RUN, *args, **how))
+    name: str = asyncio.run(function(cast(WorkerApi, server), RUN, *args, **how))
     return name
 
 
@@ -244,24 +244,3 @@ def test_a_cancelled_run_stays_as_it_ended() -> None:
     server = OneRun("COMPLETED")
     assert ended(ending.cancelled_by_id, server) == "Completed"
     assert server.states == []
-
-
-def answered(status: int) -> httpx.HTTPStatusError:
-    request = httpx.Request("GET", "http://prefect.example")
-    return httpx.HTTPStatusError("", request=request, response=httpx.Response(status))
-
-
-@pytest.mark.parametrize(
-    ("error", "heals"),
-    [
-        (httpx.ConnectError(""), True),
-        (httpx.ReadTimeout(""), True),
-        (answered(503), True),
-        (answered(500), True),
-        (answered(422), False),
-        (answered(401), False),
-        (ValueError(), False),
-    ],
-)
-def test_what_may_be_otherwise_a_moment_later(error: Exception, heals: bool) -> None:
-    assert ending.is_unavailable(error) is heals

@@ -6,7 +6,8 @@ from typing import Any, cast
 import pytest
 from prefect.exceptions import ObjectNotFound
 
-from pygeoapi_prefect.worker.api import Api, Json
+from pygeoapi_prefect.engine.routes import Json
+from pygeoapi_prefect.engine.worker_api import WorkerApi
 from pygeoapi_prefect.worker.reaper import Reaper
 
 US, DEAD = "worker-00000000", "worker-deadbeef"
@@ -79,7 +80,7 @@ class Watch:
         self.server = Server()
         self.active: set[str] = set()
         monkeypatch.setattr("pygeoapi_prefect.worker.reaper.time.monotonic", lambda: self.now)
-        api = cast(Api, self.server)
+        api = cast(WorkerApi, self.server)
         self.reaper = Reaper(api, "pool", US, INTERVAL, self.active.__contains__)
 
     def look(self, seconds: float, alive: tuple[str, ...] = (US,), step: float = 5.0) -> None:

@@ -10,6 +10,9 @@ from pygeoapi_prefect.engine import in_process, runs
 from support.prefect_api import use_prefect
 from support.stack import RunningStack
 
+# Prefect leaves a socket of its client to the garbage collector where a flow has failed.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @flow(name="in-process-plain", retries=1)
 def plain(fail: int = 0) -> int:
@@ -52,8 +55,6 @@ def test_it_runs_to_its_end_and_is_recorded(prefect: None, one: Any) -> None:
     assert run.retries == (one.retries or 0)
 
 
-# Prefect leaves a socket of its client to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_error_of_a_coroutine_is_in_its_run(prefect: None) -> None:
     run = ended(asynchronous, 1)
     assert run.state_type == "FAILED"

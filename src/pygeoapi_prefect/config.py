@@ -6,16 +6,22 @@ The keys of ``processor.prefect`` are those of the *Processes* page of pygeoapi-
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from pygeoapi_prefect.errors import ConfigurationError
 
 DEFAULT_WORK_POOL = "pygeoapi"
+CORE_KEYS = frozenset({"name", "connection", "options", "track", "processes"})
+"""Keys of ``server.manager`` that only pygeoapi reads, or its own managers."""
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+"""Pydantic's names for a key that a model, or a dataclass, does not have."""
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -94,9 +100,9 @@ class ProcessSettings(BaseModel):
 
 
 class ManagerSettings(BaseModel):
-    """The ``server.manager`` mapping. ``name``, ``connection``, ``output_dir`` are pygeoapi's."""
+    """The ``server.manager`` mapping, without the keys that only pygeoapi reads."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     output_dir: Path | None = Field(
         default=None, description="Folder for outputs of unmodified processes that have no block"
@@ -148,6 +154,13 @@ class ManagerSettings(BaseModel):
         default={},
         description="Security schemes of a proxy in front, for the OpenAPI document only",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_core_keys(cls, values: object) -> object:
+        if not isinstance(values, Mapping):
+            return values
+        return {key: value for key, value in values.items() if key not in CORE_KEYS}
 
 
 class OutgoingSettings(BaseModel):
@@ -298,8 +311,27 @@ def load_config(path: Path) -> dict[str, Any]:
     return config
 
 
+KEYS: Mapping[str, list[str]] = {
+    "server.manager": [*ManagerSettings.model_fields, *CORE_KEYS],
+    "processor.prefect": [*PrefectSettings.model_fields],
+    "processor.prefect.deployment": [field.name for field in fields(PrefectDeployment)],
+}
+"""The keys of each mapping in which an unknown one is an error."""
+
+
 def describe(error: ValidationError, where: str) -> str:
     """One line that names each wrong key below ``where`` and what was expected."""
-    return "; ".join(
-        f"{'.'.join([where, *map(str, issue['loc'])])}: {issue['msg']}" for issue in error.errors()
-    )
+    told = []
+    for issue in error.errors():
+        *above, key = where, *map(str, issue["loc"])
+        mapping = ".".join(above)
+        reason = _unknown(key, mapping) if issue["type"] in UNKNOWN else issue["msg"]
+        told.append(f"{mapping}.{key}: {reason}" if mapping else f"{key}: {reason}")
+    return "; ".join(told)
+
+
+def _unknown(key: str, above: str) -> str:
+    """The reason to refuse an unknown key, with the nearest of those that exist there."""
+    known = KEYS.get(above, [])
+    nearest = get_close_matches(key, known, n=1) or get_close_matches(key, known, n=1, cutoff=0.4)
+    return f"unknown key; did you mean {nearest[0]}?" if nearest else "unknown key"

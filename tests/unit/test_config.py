@@ -61,6 +61,7 @@ def test_limits_of_lists_are_pygeoapis() -> None:
 
 def test_the_manager_ignores_keys_that_are_pygeoapis() -> None:
     manager = {"name": "x", "connection": "y", "output_dir": "/tmp", "result_storage": "a/b"}
+    manager |= {"options": {"pool": 1}, "track": True, "processes": {}}  # type: ignore[dict-item]
     found = settings(manager={**manager, "sync_timeout_seconds": 5}).manager
     assert found.result_storage == "a/b"
     assert found.output_dir == Path("/tmp")
@@ -85,6 +86,54 @@ def test_a_wrong_setting_of_the_manager_is_named(key: str, value: Any) -> None:
         settings(manager={key: value})
 
 
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("sync_timeout", "sync_timeout_seconds"),
+        ("sync_timeout_second", "sync_timeout_seconds"),
+        ("max_body_size", "max_body_bytes"),
+        ("results_storage", "result_storage"),
+        ("outputdir", "output_dir"),
+        ("conection", "connection"),
+        ("trusted_proxy", "trusted_proxies"),
+        ("signed_links", "signed_links_seconds"),
+    ],
+)
+def test_an_unknown_key_of_the_manager_is_refused_with_the_nearest_one(
+    key: str, nearest: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        settings(manager={"name": "x", key: 5})
+    assert str(refused.value) == f"server.manager.{key}: unknown key; did you mean {nearest}?"
+
+
+def test_a_key_that_is_like_no_other_is_only_called_unknown() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        settings(manager={"zzz": 5, "result_storage": 3})
+    first, second = sorted(str(refused.value).split("; "), reverse=True)
+    assert first == "server.manager.zzz: unknown key"
+    assert second.startswith("server.manager.result_storage: ")
+
+
+@pytest.mark.parametrize(
+    ("prefect", "told"),
+    [
+        (
+            {"result_store": "a/b"},
+            "prefect.result_store: unknown key; did you mean result_storage?",
+        ),
+        (
+            {"deployment": {"name": "d", "queue": "q", "storage_subpath": "x"}},
+            "deployment.storage_subpath: unknown key; did you mean storage_sub_path?",
+        ),
+    ],
+)
+def test_an_unknown_key_of_a_process_is_told_with_the_nearest_one(
+    prefect: dict[str, Any], told: str
+) -> None:
+    assert settings(prefect).invalid_processes["p"].endswith(f".{told}")
+
+
 def test_the_configuration_of_the_processes_page() -> None:
     deployment: dict[str, Any] = {
         "name": "d", "queue": "q", "storage_block": "b/c", "storage_sub_path": "x"
@@ -93,6 +142,16 @@ def test_the_configuration_of_the_processes_page() -> None:
     assert found.prefect.result_storage == "r/s"
     assert found.prefect.deployment == PrefectDeployment(**deployment)
     assert found.processor_def["name"] == "some.Processor"
+
+
+def test_the_samples_of_the_processes_page_are_read_word_for_word() -> None:
+    seed = load_config(ROOT / "tests/seed/config.yml")
+    shipped = load_config(ROOT / "pygeoapi-config.yml")["server"]
+    found = Settings.from_config({"server": shipped, **seed})
+    deployment = found.processes["hi-prefect-world"].prefect.deployment
+    assert deployment is not None
+    assert deployment.storage_sub_path == "hi-prefect-world-flow"
+    assert found.invalid_processes == {}
 
 
 def test_a_deployment_needs_only_name_and_queue() -> None:

@@ -163,9 +163,18 @@ def test_links_begin_with_the_public_url(web: httpx.Client) -> None:
         assert all(href.startswith(f"{web.base_url}/".replace("//p", "/p")) for href in hrefs)
 
 
-def test_a_wrong_configuration_stops_the_start_with_one_clear_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("sync_timeout_seconds", "server.manager.sync_timeout_seconds: "),
+        ("sync_timeout", "server.manager.sync_timeout: unknown key; did you mean sync_timeout_s"),
+    ],
+)
+def test_a_wrong_configuration_stops_the_start_with_one_clear_line(
+    tmp_path: Path, key: str, told: str
+) -> None:
     config = yaml.safe_load((REPOSITORY / "pygeoapi-config.yml").read_text())
-    config["server"]["manager"]["sync_timeout_seconds"] = "long"
+    config["server"]["manager"][key] = "long"
     file, log = tmp_path / "config.yml", tmp_path / "web.log"
     file.write_text(yaml.safe_dump(config, width=1000))
     own = environment("http://127.0.0.1:9/api") | {"PYGEOAPI_CONFIG": str(file)}
@@ -178,7 +187,7 @@ def test_a_wrong_configuration_stops_the_start_with_one_clear_line(tmp_path: Pat
     assert process.returncode == 3
     said = [line for line in log.read_text().splitlines() if "cannot start" in line]
     assert len(said) == 1
-    assert "server.manager.sync_timeout_seconds" in said[0]
+    assert told in said[0]
     assert "Traceback" not in log.read_text()
 
 

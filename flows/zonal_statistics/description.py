@@ -16,8 +16,8 @@ MAX_CELLS = 500_000_000
 RASTER: dict[str, Any] = {
     "title": "Raster",
     "description": (
-        "A GeoTIFF with a coordinate reference system, in base64 or by reference (href); or the "
-        f"name of a sample that comes with the process: {', '.join(SAMPLES)}"
+        "A GeoTIFF with a coordinate reference system, as base64 or by reference (href); or the "
+        f"name of a sample of the process: {', '.join(SAMPLES)}"
     ),
     "schema": {
         "oneOf": [
@@ -37,7 +37,7 @@ ZONES: dict[str, Any] = {
     "title": "Zones",
     "description": (
         "A GeoJSON FeatureCollection of polygons and multipolygons, inline or by reference (href), "
-        "in WGS 84 longitude and latitude, or in the CRS that the older 'crs' member names"
+        "in WGS 84 longitude and latitude, or in the CRS of the older member 'crs'"
     ),
     "schema": {
         "type": "object",
@@ -71,16 +71,16 @@ ZONES: dict[str, Any] = {
 }
 BAND: dict[str, Any] = {
     "title": "Band",
-    "description": "Number of the band of the raster",
+    "description": "Number of the raster band",
     "schema": {"type": "integer", "minimum": 1, "default": 1},
     "minOccurs": 0,
 }
 STATISTICS_INPUT: dict[str, Any] = {
     "title": "Statistics",
     "description": (
-        "Which statistics to compute: count is the number of cells, std the standard deviation of "
-        "the population, variety the number of different values, majority the commonest one "
-        "(the least of several)"
+        "Statistics to compute: count is the number of cells, std the standard deviation of the "
+        "population, variety the number of distinct values, majority the most frequent value "
+        "(the smallest of several)"
     ),
     "schema": {
         "type": "array",
@@ -94,7 +94,8 @@ STATISTICS_INPUT: dict[str, Any] = {
 PERCENTILES: dict[str, Any] = {
     "title": "Percentiles",
     "description": (
-        "Numbers from 0 to 100; 90 gives the property percentile_90: the least cell value that is "
+        "Numbers from 0 to 100; 90 adds the property percentile_90: the smallest cell value that "
+        "is "
         "not exceeded in 90 % of the covered area"
     ),
     "schema": {
@@ -112,21 +113,22 @@ DESCRIPTION: dict[str, Any] = {
     "title": "Zonal statistics",
     "description": (
         "Count, minimum, maximum, mean, standard deviation and percentiles of the raster cells "
-        "that each zone covers. A cell that a zone covers in part counts with that part of its "
-        "area in the raster's CRS; cells without data do not count: those of the nodata value, of "
-        "the mask or of a transparent alpha band, NaN and infinite ones. A zone without data has "
-        "the count 0 and no other statistics. A scale and an offset of the band are applied: all "
-        "statistics are those of value * scale + offset. Zones are projected into the raster's "
-        "CRS for the computation and given back unchanged. Their longitudes are taken modulo 360 "
-        "degrees into the range of a raster in longitude and latitude, and zones are cut where "
-        "that range ends; a zone across the antimeridian may be cut there (RFC 7946, 3.1.9) or "
-        "have longitudes beyond 180. "
-        f"Limits: the zones of a request may cover {MAX_CELLS // 10**6} million cells together, "
-        "counted in the windows that are read, which fit round the zones in pieces of up to "
-        "512 x 512 cells. Percentiles, majority and variety keep the different values of a zone in "
-        f"memory, at most {BYTES_PER_CELL} bytes for each cell of the largest zone; a zone whose "
-        "values do not fit into the job's memory is refused. All other statistics take the same "
-        "memory whatever the size of a zone."
+        "that each zone covers. A partly covered cell counts with the covered fraction of its area "
+        "in the raster's CRS. Cells without data do not count: the nodata value, masked cells, "
+        "cells with a transparent alpha band, NaN and infinity. A zone without data has the count "
+        "0 and no other statistics. A scale and an offset of the band are applied: statistics are "
+        "those of value * scale + offset. Zones are projected into the raster's CRS for the "
+        "computation and returned unchanged. If the raster is in longitude and latitude, the "
+        "longitudes of zones are shifted by multiples of 360 degrees into its range, and zones "
+        "are cut where that range ends. A zone across the antimeridian may be cut there (RFC "
+        "7946, 3.1.9) or have longitudes beyond 180. "
+        f"Limits: all zones of a request together may cover {MAX_CELLS // 10**6} million cells. "
+        "All "
+        "cells of the windows that are read count; windows enclose the zones and have up to "
+        "512 x 512 cells. Percentiles, majority and variety keep the distinct values of a zone in "
+        f"memory, at most {BYTES_PER_CELL} bytes for each cell of the largest zone. A zone whose "
+        "values do not fit into the job's memory is rejected. All other statistics need the same "
+        "memory for zones of any size."
     ),
     "keywords": ["zonal statistics", "raster", "polygons", "elevation"],
     "jobControlOptions": ["sync-execute", "async-execute", "dismiss"],
@@ -142,8 +144,8 @@ DESCRIPTION: dict[str, Any] = {
         "zones": {
             "title": "Zones with their statistics",
             "description": (
-                "The zones as they were given, with a property for each statistic, which replaces "
-                "one of the same name; a statistic that is too large for a number is null"
+                "The zones of the request, with a property for each statistic. It replaces a "
+                "property of the same name. A statistic that is too large for a number is null"
             ),
             "schema": {
                 "type": "object",
@@ -154,10 +156,10 @@ DESCRIPTION: dict[str, Any] = {
         "table": {
             "title": "Table",
             "description": (
-                "A line for each zone: number (zone), id, simple properties and statistics. A "
-                "property called zone or id is in the column property_zone or property_id; one "
-                "that has the name of a statistic is left out. Text that a spreadsheet would run "
-                "as a formula begins with an apostrophe"
+                "One line for each zone: number (zone), id, simple properties and statistics. A "
+                "property named zone or id is in the column property_zone or property_id. A "
+                "property with the name of a statistic is left out. Text that a spreadsheet would "
+                "run as a formula begins with an apostrophe"
             ),
             "schema": {"type": "string", "contentMediaType": CSV},
         },

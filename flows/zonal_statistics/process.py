@@ -133,8 +133,9 @@ def planned(band: Band, zones: Zones, project: Projection) -> list[list[Piece]]:
             left -= piece.cells
             if left < 0:
                 raise InvalidJobParameterError(
-                    f"input 'zones': with {name} they cover more than {MAX_CELLS} cells of the "
-                    "raster; leave zones out, divide them among several requests or use a raster "
+                    f"input 'zones': the zones up to {name} cover more than {MAX_CELLS} cells of "
+                    "the "
+                    "raster; leave zones out, split them over several requests, or use a raster "
                     "with larger cells"
                 )
             plans[-1].append(piece)
@@ -143,9 +144,9 @@ def planned(band: Band, zones: Zones, project: Projection) -> list[list[Piece]]:
 
 def _too_many_values(name: str, kept_bytes: int) -> str:
     return (
-        f"input 'zones': {name}: its different values do not fit into the {kept_bytes // MIB} MiB "
-        "that the job has for them; leave out 'percentiles' and the statistics 'majority' and "
-        "'variety', which alone need them, divide the zone, or give fewer zones in a request"
+        f"input 'zones': {name}: its distinct values do not fit into the {kept_bytes // MIB} MiB "
+        "of memory that the job has left; leave out 'percentiles' and the statistics 'majority' "
+        "and 'variety', divide the zone, or send fewer zones in a request"
     )
 
 

@@ -71,7 +71,7 @@ class Projection:
                 self._footprint = self._found_at(inverse, bounds)
         except ProjError as error:
             raise InvalidJobParameterError(
-                "input 'raster': zones cannot be brought into its coordinate reference system"
+                "input 'raster': zones cannot be projected into its coordinate reference system"
             ) from error
 
     def __call__(self, name: str, geometry: BaseGeometry) -> BaseGeometry:

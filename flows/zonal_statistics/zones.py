@@ -62,7 +62,7 @@ def read_zones(value: Any, folder: Path) -> Zones:
     """
     collection = _downloaded(value, folder) if isinstance(value, Link) else value
     if not isinstance(collection, Mapping) or collection.get("type") != "FeatureCollection":
-        raise InvalidJobParameterError("input 'zones': a GeoJSON FeatureCollection is expected")
+        raise InvalidJobParameterError("input 'zones': expected a GeoJSON FeatureCollection")
     features = collection.get("features")
     if not isinstance(features, list) or not features:
         raise InvalidJobParameterError("input 'zones': the FeatureCollection has no features")
@@ -112,11 +112,11 @@ def _name(number: int, feature: object) -> str:
 
 def _geometry(name: str, feature: object, crs: CRS) -> BaseGeometry:
     if not isinstance(feature, Mapping) or not isinstance(feature.get("properties") or {}, Mapping):
-        raise _invalid(name, "a Feature with properties and a geometry is expected")
+        raise _invalid(name, "expected a Feature with properties and a geometry")
     member = feature.get("geometry")
     kind = member.get("type") if isinstance(member, Mapping) else None
     if kind not in _POLYGONS:
-        raise _invalid(name, f"a Polygon or MultiPolygon is expected, not {kind or 'nothing'}")
+        raise _invalid(name, f"expected a Polygon or MultiPolygon, not {kind or 'nothing'}")
     try:
         geometry = shapely.force_2d(shapely.geometry.shape(member))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Exceptions of the library, each with what a client is told.
+"""Exceptions of the library, with the status, type and message for clients.
 
 The tree (status, last part of the OGC type URI)::
 
@@ -41,12 +41,12 @@ OGC_EXCEPTIONS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
 
 @dataclass(frozen=True)
 class InputError:
-    """One fault of the inputs of an execute request, as a client is told of it.
+    """One error in the inputs of an execute request, as reported to the client.
 
     Attributes:
         input: Identifier of the input.
-        pointer: Where it is in the request: a JSON pointer (RFC 6901).
-        detail: What was expected, in a short sentence.
+        pointer: Its place in the request: a JSON pointer (RFC 6901).
+        detail: The expected value, in a short sentence.
     """
 
     input: str
@@ -58,7 +58,7 @@ class StackError(Exception):
     """Base of every error that the library raises on purpose.
 
     ``status`` is the HTTP status, ``type`` the problem's type URI (RFC 7807), ``title`` its title.
-    ``retry_after`` is the number of seconds after which trying again makes sense.
+    ``retry_after`` is the number of seconds to wait before a retry.
     """
 
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -69,11 +69,11 @@ class StackError(Exception):
 
 
 class JobError(StackError):
-    """Something is wrong with a job or with the request for one.
+    """Failure of a job, or of a request for one.
 
     Args:
-        detail: What the client is told.
-        errors: The faults of the inputs, where it is these that are wrong.
+        detail: Message for the client.
+        errors: The invalid inputs, if these are the reason.
     """
 
     title = "Job error"
@@ -92,7 +92,7 @@ class MissingJobParameterError(JobError):
 
 
 class InvalidJobParameterError(JobError):
-    """An input or member of the execute request does not have the form that was described."""
+    """An input or member of the execute request is invalid."""
 
     status = HTTPStatus.BAD_REQUEST
     type = OGC_EXCEPTIONS + "invalid-parameter-value"
@@ -100,7 +100,7 @@ class InvalidJobParameterError(JobError):
 
 
 class JobNotFoundError(JobError):
-    """There is no job of that identifier (requirement /req/core/job-exception-no-such-job)."""
+    """No job has this identifier (requirement /req/core/job-exception-no-such-job)."""
 
     status = HTTPStatus.NOT_FOUND
     type = OGC_EXCEPTIONS + "no-such-job"
@@ -116,7 +116,7 @@ class JobNotReadyError(JobError):
 
 
 class OutputNotFound(JobError):
-    """The job has no such output, or its file is gone from the store."""
+    """The job has no such output, or its file no longer exists in the store."""
 
     status = HTTPStatus.NOT_FOUND
     type = OGC_EXCEPTIONS + "no-such-output"
@@ -132,12 +132,12 @@ class JobDismissedError(JobError):
 
 
 class JobFailedError(JobError):
-    """The process failed; the message is what the process wants the client to know.
+    """The process failed; the message is the one that the process has for clients.
 
     Args:
-        detail: What the client is told.
-        status: HTTP status that fits the reason.
-        type: Type URI that fits the reason.
+        detail: Message for the client.
+        status: HTTP status for the reason.
+        type: Type URI for the reason.
     """
 
     type = OGC_EXCEPTIONS + "job-failed"
@@ -160,13 +160,13 @@ class SyncTimeout(JobError):
 
 
 class ProcessError(StackError):
-    """Something is wrong with a process."""
+    """Failure of a process."""
 
     title = "Process error"
 
 
 class UnknownProcessError(ProcessError):
-    """There is no process of that identifier (/req/core/process-exception/no-such-process)."""
+    """No process has this identifier (/req/core/process-exception/no-such-process)."""
 
     status = HTTPStatus.NOT_FOUND
     type = OGC_EXCEPTIONS + "no-such-process"
@@ -174,7 +174,7 @@ class UnknownProcessError(ProcessError):
 
 
 class ProcessUnavailable(ProcessError):
-    """The process is configured, but it cannot be loaded; an operator has to act."""
+    """The process is configured but cannot be loaded; an operator must fix it."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "The process is not available"
@@ -190,7 +190,7 @@ class RequestTooLarge(StackError):
 
 
 class TooBusy(StackError):
-    """The server has more large requests than it can read at the moment."""
+    """The server is busy with other large requests."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "The server is busy"
@@ -206,7 +206,7 @@ class UnsupportedMediaType(StackError):
 
 
 class NotSupported(StackError):
-    """The request is legal, but this server does not offer what it asks for."""
+    """The request is valid, but this server does not support the feature."""
 
     status = HTTPStatus.NOT_IMPLEMENTED
     type = OGC_EXCEPTIONS + "not-supported"
@@ -214,7 +214,7 @@ class NotSupported(StackError):
 
 
 class ConfigurationError(StackError):
-    """The configuration, a block or a deployment is not as it must be; an operator has to act."""
+    """The configuration, a block or a deployment is invalid; an operator must fix it."""
 
     title = "The server is not configured correctly"
 

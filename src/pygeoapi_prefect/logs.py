@@ -1,4 +1,4 @@
-"""Log lines that no client can forge: what is not printable is escaped in them.
+"""Prevents forged log lines: unprintable characters are escaped.
 
 A path such as ``/x%0a[...] ERROR`` would otherwise begin a line of its own, and an escape sequence
 would be obeyed by the terminal of whoever reads the log (CWE-117, CWE-150).

@@ -29,7 +29,7 @@ from pygeoapi_prefect.results.delivery import Reply
 from pygeoapi_prefect.results.problem import problem
 
 LOGGER = logging.getLogger(__name__)
-# What core reads of a job with [], so that it must be there (pygeoapi 0.24, api/processes.py).
+# Members of a job that core reads with [], so they must exist (pygeoapi 0.24, api/processes.py).
 ABSENT = {"progress": 0, "message": "", "started": "", "finished": None, "updated": None}
 
 
@@ -39,7 +39,7 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
     Args:
         manager_def: ``server.manager`` of the configuration, with ``processes`` added by core.
 
-    A process that cannot be loaded is logged as an error and left out.
+    A process that cannot be loaded is logged as an error and not served.
 
     Raises:
         ConfigurationError: The manager is not configured correctly.

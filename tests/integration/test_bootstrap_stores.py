@@ -81,7 +81,7 @@ def test_what_is_exported_can_be_restored_into_other_buckets(client: Minio, buck
 
 
 def test_what_is_no_copy_is_refused(client: Minio, bucket: str) -> None:
-    with pytest.raises(ConfigurationError, match="not a copy"):
+    with pytest.raises(ConfigurationError, match="not a backup"):
         restore(client, {"results": bucket}, io.BytesIO(b"no tar" * 1000))
     copy = io.BytesIO()
     with tarfile.open(fileobj=copy, mode="w") as tar:

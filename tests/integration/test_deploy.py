@@ -347,7 +347,7 @@ def test_what_is_not_configured_is_named(make: Make) -> None:
     with pytest.raises(ConfigurationError, match=r"no processor\.prefect\.deployment"):
         deploy(registry({process.id: {"result_storage": "a/b"}}).get(process.id))
     vanilla = {"hello": {"type": "process", "processor": {"name": "HelloWorld"}}}
-    with pytest.raises(ConfigurationError, match="not powered by Prefect"):
+    with pytest.raises(ConfigurationError, match="not a Prefect process"):
         deploy(Registry(Settings.from_config({"resources": vanilla})).get("hello"))
 
 

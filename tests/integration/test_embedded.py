@@ -161,7 +161,7 @@ def test_a_used_port_is_named_before_anything_starts(
 def test_stopping_where_nothing_runs_is_no_error(tmp_path: Path) -> None:
     nothing = run(command("stop", tmp_path), timeout=20)
 
-    assert (nothing.returncode, nothing.stdout) == (0, f"No stack runs in {tmp_path}\n")
+    assert (nothing.returncode, nothing.stdout) == (0, f"No stack is running in {tmp_path}\n")
 
 
 def test_a_process_that_cannot_be_loaded_keeps_no_other_from_being_served(
@@ -244,8 +244,8 @@ def test_a_part_that_dies_is_started_again_and_one_that_dies_on_ends_the_stack(
     for name in PARTS:
         killed = kill(beside, name)
         wait_for(lambda: serves(beside, name, killed), START_SECONDS, supervisor.said)  # noqa: B023
-        assert f"{name} ended with signal SIGKILL; it is started again in 1 s" in supervisor.said()
-        assert f"{name} is started again, process {beside.processes[name].pid}" in supervisor.said()
+        assert f"{name} ended with signal SIGKILL; restarting it in 1 s" in supervisor.said()
+        assert f"{name} was restarted, process {beside.processes[name].pid}" in supervisor.said()
         job = beside.submit("echo", {"echo": f"after {name}"})
         beside.wait_until(job, "successful", timeout=120)
 
@@ -255,7 +255,7 @@ def test_a_part_that_dies_is_started_again_and_one_that_dies_on_ends_the_stack(
     beside.close()
 
     assert supervisor.ends() == 1
-    assert "worker ended with signal SIGKILL; it is started again in 4 s" in supervisor.said()
+    assert "worker ended with signal SIGKILL; restarting it in 4 s" in supervisor.said()
     assert "worker ended with signal SIGKILL, 4 times within 60 s" in supervisor.said()
     assert f"pygeoapi_job_{job_id}: claimed" in supervisor.said()  # the end of the worker's log
     assert marked(str(state)) == []  # not even a job, which has a session of its own

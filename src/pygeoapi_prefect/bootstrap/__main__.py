@@ -50,7 +50,7 @@ def days_of(environ: Mapping[str, str]) -> int | None:
     if not text:
         return None
     if not text.isdecimal() or int(text) == 0:
-        raise ConfigurationError(f"RESULT_DAYS is {text!r}: expected a number of days, or nothing")
+        raise ConfigurationError(f"RESULT_DAYS is {text!r}: it must be a number of days, or empty")
     return int(text)
 
 
@@ -85,7 +85,7 @@ def prepare_prefect(environ: Mapping[str, str]) -> None:
     A process that cannot be deployed is logged as an error: the others are served without it.
 
     Raises:
-        StackError: The configuration is not as it must be, or Prefect refuses.
+        StackError: The configuration is invalid, or Prefect rejects a request.
     """
     from pygeoapi_prefect import storage
     from pygeoapi_prefect.deploy.every import deploy_every
@@ -116,7 +116,7 @@ def run(command: str) -> None:
     elif command == "import":
         count = restore(client, buckets, sys.stdin.buffer)
     else:
-        raise ConfigurationError(f"unknown command {command!r}: export, import or nothing")
+        raise ConfigurationError(f"unknown command {command!r}: use export, import or no command")
     LOGGER.info("%s: %d objects", command, count)
 
 

@@ -82,7 +82,7 @@ def ensure_buckets(client: Minio, buckets: Iterable[str]) -> None:
     for bucket in buckets:
         if not client.bucket_exists(bucket):
             client.make_bucket(bucket)
-            LOGGER.info("bucket %s made", bucket)
+            LOGGER.info("bucket %s created", bucket)
 
 
 def set_expiry(client: Minio, bucket: str, days: int | None) -> None:
@@ -124,13 +124,13 @@ def ensure_account(root: Endpoint, key: str, secret: str, buckets: Iterable[str]
         if error._code != "404":
             raise
         admin.add_service_account(access_key=key, secret_key=secret, policy=policy(buckets))
-        LOGGER.info("service account %s made", key)
+        LOGGER.info("service account %s created", key)
     else:
         admin.update_service_account(access_key=key, secret_key=secret, policy=policy(buckets))
 
 
 def policy(buckets: Iterable[str]) -> dict[str, Any]:
-    """The access policy of who may read, write, list and delete in these buckets only."""
+    """Access policy that allows to read, write, list and delete in these buckets only."""
     arns = [f"arn:aws:s3:::{bucket}" for bucket in buckets]
     objects = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
     return {
@@ -195,5 +195,5 @@ def restore(client: Minio, buckets: Mapping[str, str], source: IO[bytes]) -> int
                     client.put_object(buckets[name], key, cast(BinaryIO, spool), entry.size)
                 count += 1
     except tarfile.TarError as error:
-        raise ConfigurationError(f"not a copy of the buckets: {error}") from error
+        raise ConfigurationError(f"the input is not a backup of the buckets: {error}") from error
     return count

@@ -59,14 +59,14 @@ def prefect_api() -> Iterator[None]:
     from pygeoapi_prefect.engine.client import api_url
 
     if api_url() is None:
-        # Prefect would start a server for this command alone, and forget what we tell it.
+        # Prefect would start a temporary server for this command, and lose its data.
         raise click.ClickException(where_prefect_is())
     with explained_errors():
         yield
 
 
 def explain(error: BaseException) -> str:
-    """The message of an error, with what caused it; the cause is for operators, not for clients."""
+    """The message of an error with its cause, which is for operators, not for clients."""
     from pygeoapi_prefect.errors import EngineUnavailable
 
     text = str(error)

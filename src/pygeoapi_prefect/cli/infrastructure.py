@@ -23,22 +23,24 @@ def create_storage_block(
 
     BASE_PATH is an address such as s3://bucket/folder, or an absolute path of this machine. Without
     KEY, processes find their credentials in their environment (AWS_ACCESS_KEY_ID ...), and none
-    are kept in Prefect. Give the SECRET as STORAGE_SECRET or at the prompt rather than as an
-    argument, which every user of the machine can see.
+    are stored in Prefect. Pass the SECRET as STORAGE_SECRET or at the prompt: every user of the
+    machine can see an argument.
     """
     if not BLOCK_NAME.fullmatch(block_name):
         raise click.BadParameter(
-            f"{block_name!r}: only lower-case letters, digits and single dashes",
+            f"{block_name!r}: use only lower-case letters, digits and single dashes",
             param_hint="BLOCK_NAME",
         )
     if base_path.startswith("/"):
         if endpoint_url is not None:
-            raise click.UsageError("ENDPOINT_URL, KEY and SECRET do not go with a local BASE_PATH")
+            raise click.UsageError(
+                "ENDPOINT_URL, KEY and SECRET cannot be used with a local BASE_PATH"
+            )
         _save_local(block_name, base_path)
         return
     if not REMOTE_PATH.fullmatch(base_path) or base_path.startswith("file:"):
         raise click.BadParameter(
-            f"{base_path!r} is neither like s3://bucket/folder nor an absolute path",
+            f"{base_path!r} is neither an address such as s3://bucket/folder nor an absolute path",
             param_hint="BASE_PATH",
         )
     if key is not None and secret is None:
@@ -49,7 +51,7 @@ def create_storage_block(
 def storage_settings(
     endpoint_url: str | None, key: str | None, secret: str | None
 ) -> dict[str, object]:
-    """The block's ``settings``; they hold no credentials unless a key was given."""
+    """The block's ``settings``; they contain no credentials unless a key was passed."""
     settings: dict[str, object] = {}
     if key:
         settings |= {"key": key, "secret": secret}
@@ -80,10 +82,10 @@ def _save_remote(name: str, base_path: str, settings: dict[str, object]) -> None
 @click.option("--pool", default="pygeoapi", show_default=True, help="Name of the work pool.")
 @click.option("--queue", default="pygeoapi", show_default=True, help="Name of its work queue.")
 def create_work_pool(pool: str, queue: str) -> None:
-    """Create the work pool (type process) and the work queue, unless they are there."""
+    """Create the work pool (type process) and the work queue, unless they exist."""
     from pygeoapi_prefect.engine.pools import ensure_queue
 
     click.echo(f"Creating work pool {pool!r} with queue {queue!r}...")
     with prefect_api():
         created = ensure_queue(pool, queue)
-    click.echo("Done!" if created else "Both are there already. Done!")
+    click.echo("Done!" if created else "Both exist already. Done!")

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 @root.command("deploy-process")
 @click.argument("process_id", required=False)
-@click.option("--all", "everything", is_flag=True, help="Deploy every process that can be.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Deploy all processes that have a deployment."
+)
 @config_option
 def deploy_process(process_id: str | None, everything: bool, config: Path) -> None:
     """Deploy PROCESS_ID: upload its code and create or update its Prefect deployment."""
     if everything == (process_id is not None):
-        raise click.UsageError("Give either a PROCESS_ID or --all")
+        raise click.UsageError("Pass either a PROCESS_ID or --all")
     with explained_errors():
         registry = read_registry(config)
     if process_id is None:
@@ -41,7 +43,7 @@ def deploy_process(process_id: str | None, everything: bool, config: Path) -> No
 
 
 def deploy_all(registry: "Registry") -> None:
-    """Deploy each process that has a deployment; a failure does not keep the others from theirs."""
+    """Deploy each process that has a deployment; a failure does not stop the others."""
     from pygeoapi_prefect.errors import StackError
 
     failed = warn_of_unavailable(registry)
@@ -60,14 +62,14 @@ def deploy_all(registry: "Registry") -> None:
 
 
 def warn_of_unavailable(registry: "Registry") -> list[str]:
-    """Say which processes cannot be loaded, and why; returns their identifiers."""
+    """Print the processes that cannot be loaded, and the reasons; returns their identifiers."""
     for reason in registry.unavailable.values():
         click.echo(f"Error: {reason}", err=True)
     return list(registry.unavailable)
 
 
 def deploy_one(process: "Process") -> None:
-    """Deploy one process and say what happened.
+    """Deploy one process and print the result.
 
     Raises:
         StackError: It could not be deployed.
@@ -88,7 +90,7 @@ def deploy_one(process: "Process") -> None:
 @root.command("list")
 @config_option
 def list_processes(config: Path) -> None:
-    """List the configured processes and what is deployed of them."""
+    """List the configured processes and their deployments."""
     from pygeoapi_prefect.deploy.deployments import list_deployments
 
     with explained_errors():

@@ -41,7 +41,7 @@ class Deployed:
 
 @dataclass(frozen=True)
 class DeploymentRow:
-    """One configured process and what is deployed of it; None for what there is not.
+    """One configured process and its deployment; missing parts are None.
 
     Attributes:
         deployment: ``<flow>/<deployment>`` as configured.
@@ -78,11 +78,11 @@ def deploy(process: Process) -> Deployed:
         ConfigurationError: The process cannot be deployed as configured; says why.
         BlockNotFound: One of its blocks does not exist; says how to make it.
         EngineUnavailable: Prefect cannot be reached.
-        StorageUnavailable: The storage block's store cannot be reached or refuses.
+        StorageUnavailable: The storage block's store cannot be reached or denies access.
     """
     flow, target = process.flow, process.deployment
     if flow is None:
-        raise ConfigurationError(f"process '{process.id}' is not powered by Prefect")
+        raise ConfigurationError(f"process '{process.id}' is not a Prefect process")
     if target is None:
         raise ConfigurationError(
             f"process '{process.id}' has no processor.prefect.deployment in the configuration: "
@@ -103,7 +103,7 @@ def deploy(process: Process) -> Deployed:
         "entrypoint": code.entrypoint,
         "parameters": _parameters(process),
         "parameter_openapi_schema": parameter_schema(flow).model_dump_for_openapi(),
-        # The models travel as JSON strings, which the schema of the flow's annotations refuses.
+        # The models travel as JSON strings, which the schema of the flow's annotations rejects.
         "enforce_parameter_schema": False,
         "job_variables": _job_variables(target, result_block),
     }
@@ -146,7 +146,7 @@ def result_environment(block: str) -> dict[str, str]:
 
 
 def list_deployments(registry: Registry) -> list[DeploymentRow]:
-    """All configured processes, in the order of the configuration, and what is deployed of them.
+    """All configured processes and their deployments, in the order of the configuration.
 
     Raises:
         EngineUnavailable: Prefect cannot be reached.
@@ -217,7 +217,7 @@ def _require_block(slug: str, purpose: str) -> Store:
         block_type, _, name = slug.partition("/")
         base = "/absolute/path" if block_type == LOCAL else "s3://BUCKET ENDPOINT_URL KEY"
         raise BlockNotFound(
-            f"the block '{slug}' for {purpose} does not exist; make it with: "
+            f"the block '{slug}' for {purpose} does not exist; create it with: "
             f"pygeoapi plugins prefect create-storage-block {name or 'NAME'} {base}"
         ) from error
 

@@ -18,7 +18,7 @@ def deploy_every(registry: Registry) -> list[str]:
 
     Raises:
         EngineUnavailable: Prefect cannot be reached.
-        StorageUnavailable: A store of code cannot be reached or refuses.
+        StorageUnavailable: A store of code cannot be reached or denies access.
     """
     reasons = dict(registry.unavailable)
     for process in registry:

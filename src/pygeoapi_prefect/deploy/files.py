@@ -21,7 +21,7 @@ def ignored(root: Path, ignore_file: Path | None = None) -> GitIgnoreSpec:
     """Patterns of files in a folder's packages that are not uploaded.
 
     Raises:
-        PackageError: There is no such file.
+        PackageError: The file does not exist.
     """
     file = root / (ignore_file or IGNORE_FILE)
     if not file.is_file():
@@ -50,7 +50,9 @@ def tree(root: Path, package: str, left_out: GitIgnoreSpec) -> Iterator[str]:
             if file.is_symlink() and (
                 file.is_dir() or not file.resolve().is_relative_to((root / package).resolve())
             ):
-                raise PackageError(f"{path} is a link to elsewhere: copy it, or ignore it")
+                raise PackageError(
+                    f"{path} is a link to a file outside the package: copy the file, or ignore it"
+                )
             if file.is_file():
                 yield path
 
@@ -66,7 +68,7 @@ def read(places: Mapping[str, Path]) -> dict[str, bytes]:
         places: The folder that each path is relative to.
 
     Raises:
-        PackageError: One cannot be read, or there is more than ``MAX_BYTES`` of them.
+        PackageError: A file cannot be read, or together they exceed ``MAX_BYTES``.
     """
     total = 0
     files: dict[str, bytes] = {}
@@ -77,8 +79,8 @@ def read(places: Mapping[str, Path]) -> dict[str, bytes]:
             total += file.stat().st_size
             if total > MAX_BYTES:
                 raise PackageError(
-                    f"more than {MAX_BYTES // 2**20} MiB in {root / Path(path).parts[0]}: keep "
-                    f"data elsewhere, or ignore it in {root / IGNORE_FILE}"
+                    f"more than {MAX_BYTES // 2**20} MiB in {root / Path(path).parts[0]}: store "
+                    f"the data elsewhere, or ignore it in {root / IGNORE_FILE}"
                 )
             files[path] = file.read_bytes()
         except OSError as error:

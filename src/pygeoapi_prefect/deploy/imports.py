@@ -52,7 +52,7 @@ def imports_of(source: bytes, package: str = "") -> list[Import]:
         package: Name of the package that relative imports start from.
 
     Raises:
-        SyntaxError: It is no Python.
+        SyntaxError: It is not valid Python.
         ValueError: It has a null byte.
     """
     return list(_walk(ast.parse(source), package, optional=False))
@@ -136,7 +136,7 @@ def is_module_of(root: Path, name: str) -> bool:
 
 
 def home(name: str, roots: Iterable[Path]) -> Path | None:
-    """The folder that holds a top-level package or module which is to be uploaded.
+    """Return the folder of a top-level package or module that must be uploaded.
 
     Args:
         name: Name of the package or module.

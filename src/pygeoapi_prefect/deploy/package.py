@@ -203,7 +203,7 @@ def _check_names(main: str, paths: Iterable[str]) -> None:
 
 
 def _check_imports(file: Path) -> None:
-    """Refuse relative imports in the flow's own file: it is loaded without its package."""
+    """Reject relative imports in the flow's own file: it is loaded without its package."""
     try:
         tree = ast.parse(file.read_bytes())
     except SyntaxError as error:
@@ -211,8 +211,9 @@ def _check_imports(file: Path) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
             raise PackageError(
-                f"{file.name}, line {node.lineno}: a relative import; a worker loads the flow's "
-                "file without its package: import by the absolute name"
+                f"{file.name}, line {node.lineno}: relative imports do not work, because a worker "
+                "loads the flow's "
+                "file without its package; use an absolute import"
             )
 
 

@@ -97,13 +97,14 @@ def _require_installed(found: Import, path: str, root: Path) -> None:
         home(found.top_level, [root])
     except ModuleNotFoundError:
         raise PackageError(
-            f"{path}, line {found.line} imports '{found.top_level}', which is neither beside the "
-            "process nor installed: every job would fail (catch ImportError where it may be absent)"
+            f"{path}, line {found.line} imports '{found.top_level}', which is neither uploaded "
+            "with the "
+            "process nor installed: every job would fail (catch ImportError if it is optional)"
         ) from None
 
 
 def _home(name: str, root: Path) -> Path | None:
-    """The folder of what is to be uploaded; None for what is installed, or is not there at all."""
+    """The folder of a module that must be uploaded; None if it is installed or does not exist."""
     if name == LIBRARY:
         return None
     try:

@@ -20,11 +20,11 @@ def upload(package: Package, store: Store, sub_path: str) -> tuple[str, bool]:
     """Put a package into a store, unless it is there.
 
     Returns:
-        Its folder in the store, and whether anything was uploaded.
+        Its folder in the store, and true if anything was uploaded.
 
     Raises:
         ConfigurationError: The sub path leaves the store.
-        StorageUnavailable: The store cannot be reached or refuses.
+        StorageUnavailable: The store cannot be reached or denies access.
     """
     folder = f"{sub_path.strip('/')}/{package.version}"
     try:

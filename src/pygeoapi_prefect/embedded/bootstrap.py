@@ -27,7 +27,7 @@ def bootstrap(ready_url: str, config: Path, results: Path, code: Path) -> list[s
         The processes that cannot be loaded or deployed; the log has the reasons.
 
     Raises:
-        StackError: The configuration is not as it must be, or Prefect refuses.
+        StackError: The configuration is invalid, or Prefect rejects a request.
     """
     registry = Registry(Settings.from_config(load_config(config)))  # while Prefect starts
     wait_for(ready_url)

@@ -37,7 +37,9 @@ def main() -> None:
 
 @main.command()
 @click.option("--once", is_flag=True, help="Run the example job, then stop.")
-@click.option("--detach", is_flag=True, help="Return when all is ready; scripts/stop ends it.")
+@click.option(
+    "--detach", is_flag=True, help="Return when everything is ready; stop it with scripts/stop."
+)
 @click.option("--port", default=5000, show_default=True, help="TCP port of pygeoapi.")
 @click.option("--prefect-port", default=4200, show_default=True, help="TCP port of Prefect.")
 @state_option
@@ -54,7 +56,7 @@ def main() -> None:
     default=["flows"],
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path, resolve_path=True),
-    help="Folder with packages of processes; may be given more than once.",
+    help="Folder with packages of processes; may be repeated.",
 )
 @click.option("--public-url", envvar="PYGEOAPI_URL", show_envvar=True, help="Root of all links.")
 def start(
@@ -67,9 +69,9 @@ def start(
     flows: tuple[Path, ...],
     public_url: str | None,
 ) -> None:
-    """Start the stack, and stay until Ctrl-C."""
+    """Start the stack, and run until Ctrl-C."""
     if once and detach:
-        raise click.UsageError("--once and --detach do not go together")
+        raise click.UsageError("--once and --detach cannot be combined")
     layout = Layout(state, port, prefect_port, config, flows, public_url)
     try:
         if detach:
@@ -83,7 +85,7 @@ def start(
 @main.command()
 @state_option
 def stop(state: Path) -> None:
-    """Stop the stack; nothing of it is left, even if its supervisor was killed."""
+    """Stop all processes of the stack, even if its supervisor was killed."""
     layout = Layout(state)
     try:
         record = Record.read(state)
@@ -94,9 +96,9 @@ def stop(state: Path) -> None:
     except EmbeddedError as error:
         raise click.ClickException(str(error)) from error
     if supervisor is None and not left:
-        click.echo(f"No stack runs in {state}")
+        click.echo(f"No stack is running in {state}")
     elif left:
-        click.echo(f"Stopped the stack in {state}, {left} processes of which had no supervisor")
+        click.echo(f"Stopped the stack in {state}; {left} of its processes had no supervisor")
     else:
         click.echo(f"Stopped the stack in {state}")
 
@@ -175,7 +177,7 @@ def make_way(layout: Layout) -> None:
         EmbeddedError: A port is in use.
     """
     if left := clean_up(layout):
-        click.echo(f"Ended {left} processes that an earlier stack left in {layout.state}")
+        click.echo(f"Ended {left} processes that an earlier stack had left in {layout.state}")
     refuse_used_ports(layout)
 
 
@@ -210,7 +212,7 @@ def _wait_until_ready(layout: Layout, supervisor: subprocess.Popen[bytes], log: 
         if supervisor.poll() is not None:
             raise EmbeddedError(f"The stack did not start:\n{tail(log)}")
         if time.monotonic() > deadline:
-            raise EmbeddedError(f"The stack is not ready in time:\n{tail(log)}")
+            raise EmbeddedError(f"The stack was not ready in time:\n{tail(log)}")
         time.sleep(POLL_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""The README's example: one job through HTTP, queue and worker, told as it happens."""
+"""The README's example: runs one job through HTTP, queue and worker, and prints each step."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ def run_example(url: str, flows: Sequence[Path], say: Callable[[str], None]) -> 
             headers={"Content-Type": "application/json", "Prefer": "respond-async"},
         )
         if reply.status_code != httpx.codes.CREATED:
-            raise EmbeddedError(f"The job was refused: {reply.status_code} {reply.text}")
+            raise EmbeddedError(f"The job was rejected: {reply.status_code} {reply.text}")
         job_id = reply.json()["jobID"]
         say(f"  {reply.status_code} job {job_id}")
         say(f"GET /jobs/{job_id}")
@@ -59,7 +59,7 @@ def read_request(flows: Sequence[Path]) -> bytes:
     for folder in flows:
         if (folder / REQUEST_FILE).exists():
             return (folder / REQUEST_FILE).read_bytes()
-    raise EmbeddedError(f"The example {REQUEST_FILE} is in none of {', '.join(map(str, flows))}")
+    raise EmbeddedError(f"The example {REQUEST_FILE} was not found in {', '.join(map(str, flows))}")
 
 
 def follow(client: httpx.Client, job_id: str) -> Iterator[dict[str, Any]]:
@@ -95,7 +95,7 @@ def shown(reply: httpx.Response) -> str:
         EmbeddedError: The reply is an error.
     """
     if reply.is_error:
-        raise EmbeddedError(f"The results were refused: {reply.status_code} {reply.text}")
+        raise EmbeddedError(f"The results could not be read: {reply.status_code} {reply.text}")
     lines = (line.rstrip() for line in reply.text.splitlines())
     return "\n".join(
         f"  {line if len(line) <= SHOWN_WIDTH else line[:SHOWN_WIDTH] + ' ...'}".rstrip()

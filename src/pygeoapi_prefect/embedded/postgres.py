@@ -61,7 +61,7 @@ def initialise(layout: Layout) -> None:
     result = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
     if result.returncode != 0:
         raise EmbeddedError(
-            f"PostgreSQL cannot make its database:\n{result.stderr or result.stdout}"
+            f"PostgreSQL cannot create its database:\n{result.stderr or result.stdout}"
         )
     draft.rename(layout.database)
 

@@ -25,7 +25,7 @@ CLOCK_TOLERANCE = 2.0  # seconds; the start time follows corrections of the syst
 
 @dataclass(frozen=True)
 class Identity:
-    """A process, told apart from a later one with the same id.
+    """Identity of a process, different from a later one with the same id.
 
     Attributes:
         pid: Process id.
@@ -73,7 +73,7 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
 
     def ended(self) -> bool:
-        """Return true if the process is gone."""
+        """Return true if the process has ended."""
         return self.process.poll() is not None
 
 
@@ -87,7 +87,7 @@ def spawn(
     stop_signal: signal.Signals = signal.SIGTERM,
     again: bool = False,
 ) -> Child:
-    """Start a process in a session of its own, so that Ctrl-C reaches the supervisor only.
+    """Start a process in its own session, so that Ctrl-C reaches only the supervisor.
 
     Args:
         name: What it is called in messages and in its log's name.
@@ -185,7 +185,7 @@ def family(identities: Iterable[Identity]) -> list[psutil.Process]:
 
 
 def end(processes: Sequence[psutil.Process], signal_: signal.Signals, grace: float) -> None:
-    """Send a signal, wait ``grace`` seconds, and kill what is left."""
+    """Send a signal, wait ``grace`` seconds, and kill the remaining processes."""
     for process in processes:
         _send(process, signal_)
     _, alive = psutil.wait_procs(processes, timeout=grace)

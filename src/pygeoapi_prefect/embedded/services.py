@@ -65,7 +65,7 @@ def environment(layout: Layout) -> dict[str, str]:
     ours = ("PREFECT_", "PYGEOAPI_")
     return {key: value for key, value in os.environ.items() if not key.startswith(ours)} | {
         MARK: str(layout.state),
-        # Flow runs are started as "python -m prefect.engine": that has to be this Python.
+        # Flow runs are started as "python -m prefect.engine", which must be this Python.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "DO_NOT_TRACK": "1",
         "PREFECT_HOME": str(layout.prefect_home),
@@ -97,7 +97,7 @@ def prefect_environment(layout: Layout) -> dict[str, str]:
         "PREFECT_SERVER_API_PORT": str(layout.prefect_port),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": postgres.connection_url(layout),
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-        # A job that its process's concurrency limit postpones is looked at again so much later.
+        # Delay before a job postponed by its concurrency limit is tried again.
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
         "PREFECT_SERVER_UI_API_URL": layout.prefect_api_url,
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",

@@ -41,7 +41,7 @@ LAST_TO_STOP = ("prefect", "postgres")
 class Stack:
     """The processes of one embedded stack, owned by this process.
 
-    Use as a context manager: leaving it stops every process that was started, whatever happened.
+    Use as a context manager: leaving it always stops every process that was started.
     The caller holds the lock of ``layout.state``.
     """
 
@@ -111,7 +111,7 @@ class Stack:
         self._http.close()
         last = [self._children[name] for name in LAST_TO_STOP if name in self._children]
         end_children([c for c in self._children.values() if c not in last], STOP_SECONDS)
-        # A job has a session of its own and may outlive its worker; it still reports its end.
+        # A job has its own session and may outlive its worker; it still reports its end.
         spared = {p.pid for c in last for p in family([c.identity])}
         jobs = [p for p in marked(str(self.layout.state)) if p.pid not in spared]
         end(jobs, signal.SIGTERM, STOP_SECONDS)
@@ -120,7 +120,7 @@ class Stack:
         clean_up(self.layout)
 
     def _look(self) -> None:
-        """Look once at all processes and their logs; a full disk is told and not fatal."""
+        """Check all processes and their logs once; a full disk is reported and not fatal."""
         for child in self._ended():
             self._note_end(child, _how(child))
         for name in self._restarts.take_due(time.monotonic()):
@@ -134,7 +134,7 @@ class Stack:
         except OSError as error:
             self._note_end(self._children[program.name], f"cannot be started ({error})")
             return
-        self._tell(f"{program.name} is started again, process {child.process.pid}")
+        self._tell(f"{program.name} was restarted, process {child.process.pid}")
         try:
             self._record.write(self.layout.state)
         except OSError as error:  # "stop" finds the process by its mark
@@ -145,7 +145,7 @@ class Stack:
             rotate(child.log)
         except OSError as error:
             if child.name not in self._not_rotated:
-                self._tell(f"the older part of {child.log} cannot be kept ({error})")
+                self._tell(f"the older part of {child.log} was lost ({error})")
             self._not_rotated.add(child.name)
         else:
             self._not_rotated.discard(child.name)
@@ -175,17 +175,17 @@ class Stack:
             self._check()
             if time.monotonic() > deadline:
                 log = self._children[name].log
-                raise NotReady(f"{name} is not ready after {READY_SECONDS:.0f} s\n{tail(log)}")
+                raise NotReady(f"{name} was not ready after {READY_SECONDS:.0f} s\n{tail(log)}")
             time.sleep(POLL_SECONDS)
         self._say(f"  {name:<10} ready after {time.monotonic() - self._began:5.1f} s")
 
     def _check(self) -> None:
-        """While all is started every end is final: the next start would end for the same reason."""
+        """Raise if a process ended during the start: a restart would fail for the same reason."""
         for child in self._ended():
             raise ChildDied(f"{child.name} {_how(child)}. {child.log} ends:\n{tail(child.log)}")
 
     def _ended(self) -> list[Child]:
-        """Processes that should run on; those that wait for their restart are left out."""
+        """Processes that ended and should not have, except those that wait for their restart."""
         return [
             child
             for child in self._children.values()
@@ -201,7 +201,7 @@ class Stack:
                 f"{child.name} {how}, {MOST_ENDS} times within {WINDOW_SECONDS:.0f} s. "
                 f"{child.log} ends:\n{tail(child.log)}"
             )
-        self._tell(f"{child.name} {how}; it is started again in {pause:g} s")
+        self._tell(f"{child.name} {how}; restarting it in {pause:g} s")
         # Its own processes would hold what its successor needs: a port, a lock.
         remains = session(child.identity.pid, str(self.layout.state))
         end(remains, child.stop_signal, REMAINS_SECONDS)
@@ -214,7 +214,7 @@ class Stack:
         return self._children["bootstrap"].process.poll() in BOOTSTRAPPED
 
     def _warn_of_processes(self) -> None:
-        """Say which processes are not deployed, and why; the stack runs without them."""
+        """Print the processes that are not deployed, and why; the stack runs without them."""
         bootstrap = self._children["bootstrap"]
         if bootstrap.process.returncode == PARTLY:
             self._record.warning = f"Some processes cannot be used:\n{tail(bootstrap.log)}"
@@ -246,7 +246,7 @@ def _how(child: Child) -> str:
 
 
 def clean_up(layout: Layout) -> int:
-    """End what is left of a stack whose supervisor is gone, and forget it.
+    """End the processes of a stack whose supervisor died, and delete its record.
 
     Returns:
         The number of processes that were still there.

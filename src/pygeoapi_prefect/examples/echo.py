@@ -159,7 +159,7 @@ ECHOED: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 PAUSE = {
     "title": "Pause",
-    "description": "Seconds to wait before the answer",
+    "description": "Seconds to pause before the response",
     "schema": {"type": "number", "minimum": 0, "maximum": 3600, "default": 0},
     "minOccurs": 0,
 }
@@ -175,7 +175,7 @@ def _described() -> dict[str, Any]:
         "id": "echo",
         "version": "1.0.0",
         "title": "Echo",
-        "description": "Gives back each input as the output of the same name; can wait before",
+        "description": "Returns each input as the output of the same name; can pause before",
         "keywords": ["echo", "test", "example"],
         "jobControlOptions": ["sync-execute", "async-execute", "dismiss"],
         "outputTransmission": ["value", "reference"],

@@ -92,13 +92,13 @@ class HiPrefectWorldProcessor(BasePrefectProcessor):
         inputs={
             "name": schemas.ProcessInput(
                 title="Name",
-                description="Whom to greet",
+                description="The name to greet",
                 keywords=["cool-name"],
                 schema=schemas.ProcessIOSchema(type=schemas.ProcessIOType.STRING),
             ),
             "message": schemas.ProcessInput(
                 title="Message",
-                description="What else to say",
+                description="An additional message",
                 schema=schemas.ProcessIOSchema(type=schemas.ProcessIOType.STRING),
                 minOccurs=0,
             ),

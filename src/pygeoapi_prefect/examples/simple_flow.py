@@ -78,12 +78,12 @@ class SimpleFlowProcessor(BasePrefectProcessor):
         inputs={
             "name": schemas.ProcessInput(
                 title="Name",
-                description="Whom to greet",
+                description="The name to greet",
                 schema=schemas.ProcessIOSchema(type=schemas.ProcessIOType.STRING),
             ),
             "message": schemas.ProcessInput(
                 title="Message",
-                description="What else to say",
+                description="An additional message",
                 schema=schemas.ProcessIOSchema(type=schemas.ProcessIOType.STRING),
                 minOccurs=0,
             ),

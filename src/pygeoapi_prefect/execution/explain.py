@@ -1,7 +1,8 @@
 """Explains why a value does not match a schema: each place, with the expected value.
 
-The compiled validator decides everywhere; here one only goes to where it says no. So a fault among
-millions of values is found at its speed, and no more faults are looked for than are told.
+The compiled validator decides everywhere; this module only descends to the values that it rejects.
+So an error among millions of values is found at its speed, and the search ends when enough errors
+are known.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,9 +15,9 @@ from pygeoapi_prefect.execution.wording import TOLD, expected, shown
 from pygeoapi_prefect.models.message import listed
 
 Path = tuple[str | int, ...]
-CHUNK = 1000  # items that are looked at together: most of a long array fit
+CHUNK = 1000  # number of items that are validated together, because most of a long array is valid
 MOST = 20
-"""Number of faults of an alternative that are read to find the one that was meant."""
+"""Number of errors of an alternative that are compared to find the intended one."""
 _WHOLE = frozenset({
     "const", "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "maximum", "maxItems",
     "maxLength", "maxProperties", "minimum", "minItems", "minLength", "minProperties", "multipleOf",
@@ -26,13 +27,13 @@ _WHOLE = frozenset({
 
 @dataclass(frozen=True)
 class Fault:
-    """A place of a value that does not fit.
+    """An invalid part of a value.
 
     Attributes:
-        path: Names and indices that lead to it.
-        detail: What was expected, as a sentence without a full stop.
-        value: What is there.
-        schema: The part of the schema that it does not fit, if it is wrong as a whole.
+        path: Names and indices of its place.
+        detail: The expected value, as a sentence without a full stop.
+        value: The invalid value.
+        schema: The part of the schema that it violates, if it is invalid as a whole.
     """
 
     path: Path
@@ -42,7 +43,7 @@ class Fault:
 
 
 def faults(value: Any, rules: Rules) -> Iterator[Fault]:
-    """The places of a value that do not fit a schema, one after the other as they are found."""
+    """Yield the invalid parts of a value, in the order in which they are found."""
     yield from _faults(value, rules.schema, (), rules)
 
 
@@ -60,7 +61,7 @@ def _faults(value: Any, schema: Schema, path: Path, rules: Rules) -> Iterator[Fa
     for fault in _inner(value, schema, path, rules):
         found = True
         yield fault
-    if not found:  # a rule that is about several members at once
+    if not found:  # a rule about several members together
         yield _whole(value, schema, path)
 
 
@@ -99,7 +100,7 @@ def _members(
     others = schema.get("additionalProperties", True)
     if others is True:
         return
-    # Names that match a pattern may be among them: which do is for the validator to say.
+    # Some names may match a pattern; the validator decides.
     patterns = schema.get("patternProperties", {})
     fits = _check(rules, {"patternProperties": patterns, "additionalProperties": others})
     unknown = [n for n in value if n not in declared and not fits({n: value[n]})]
@@ -139,7 +140,7 @@ def _alternatives(
     path: Path,
     rules: Rules,
 ) -> Iterator[Fault]:
-    """The faults of the alternative that was probably meant."""
+    """Yield the errors of the alternative that was probably intended."""
     each = [list(islice(_faults(value, part, path, rules), MOST)) for part in alternatives]
     if not all(each):
         told = expected({"oneOf": alternatives})

@@ -1,4 +1,4 @@
-"""The faults of a request's inputs, collected: all are told in one answer, within a bound."""
+"""Collects the errors in a request's inputs; one response reports all of them, up to a limit."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from pygeoapi_prefect.models.message import MAX_NAME, MAX_NAMES, clean, listed, 
 MAX_TOLD = 20
 """Largest number of ``errors`` in a problem."""
 MAX_COUNTED = 100
-"""Largest number of faults that are looked for."""
+"""Number of errors after which the search ends."""
 MAX_DETAIL = 400
 MAX_POINTER = 200
 MAX_SUMMED = 3
@@ -27,12 +27,12 @@ class Faults:
 
     @property
     def are_there(self) -> bool:
-        """True if there is a fault."""
+        """True if an error was found."""
         return self._number > 0
 
     @property
     def are_enough(self) -> bool:
-        """True if enough faults are known: more would help nobody."""
+        """True if enough errors are known."""
         return self._number >= MAX_COUNTED
 
     def unknown(self, names: Sequence[str], known: str) -> None:
@@ -40,7 +40,7 @@ class Faults:
 
         Args:
             names: Their names.
-            known: Which inputs it has, in words.
+            known: Its inputs, as text.
         """
         if names:
             self._unknown = f"unknown input {listed(names)}; {known}"
@@ -50,7 +50,7 @@ class Faults:
             self._tell(name, (), f"is unknown; {known}")
 
     def missing(self, name: str, detail: str) -> None:
-        """Note that an input is not there."""
+        """Note that an input is missing."""
         self._number += 1
         self._tell(name, (), detail)
         self._sentences.append(f"input {named(name)} {detail}")
@@ -60,8 +60,8 @@ class Faults:
 
         Args:
             name: The input.
-            path: Names and indices that lead from its value to what is wrong.
-            detail: What was expected, as a sentence without its subject and full stop.
+            path: Names and indices from its value to the invalid part.
+            detail: The expected value, as a sentence without subject and full stop.
         """
         self._only_missing = False
         self._number += 1
@@ -77,11 +77,11 @@ class Faults:
             self._errors.append(error)
 
     def refuse(self) -> None:
-        """Raise what was noted, if there is anything.
+        """Raise an exception with all errors, if there are any.
 
         Raises:
-            MissingJobParameterError: Only that inputs are missing.
-            InvalidJobParameterError: Anything else is wrong.
+            MissingJobParameterError: Inputs are missing, and nothing else is wrong.
+            InvalidJobParameterError: An input is invalid.
         """
         if not self.are_there:
             return
@@ -100,7 +100,7 @@ class Faults:
 
 
 def pointer(path: Path) -> str:
-    """A JSON pointer (RFC 6901); of a name so much as a message may have."""
+    """Return a JSON pointer (RFC 6901); long names are cut for messages."""
     return "".join(f"/{_token(part)}" for part in path)
 
 

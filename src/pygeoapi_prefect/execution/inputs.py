@@ -1,7 +1,7 @@
 """Validation of the inputs of an execute request against the process description.
 
 OGC API - Processes - Part 1, 7.11.2.3; a value comes inline, qualified (``{"value": ...}``) or by
-reference (``{"href": ...}``). All that is wrong is told at once.
+reference (``{"href": ...}``). One response reports all errors.
 """
 
 import re
@@ -18,10 +18,10 @@ from pygeoapi_prefect.models.message import MAX_NAME, clean
 from pygeoapi_prefect.models.uri import is_uri
 
 Fetch = Callable[[str, Mapping[str, Any]], Any]
-"""Called with the input's id and a link; returns the JSON value or the text it leads to."""
+"""Called with the input's id and a link; returns the JSON value or text of its target."""
 Check = Callable[[str, Mapping[str, Any], bool], None]
 """Called with the input's id, a link, and true if the process itself opens it, false if it is
-fetched here; raises if the link is not allowed, whatever it is to."""
+fetched here; raises if the link is not allowed."""
 
 QUALIFIERS = frozenset({"value", "format", "mediaType", "encoding", "schema"})
 LINK_MEMBERS = frozenset({"href", "type", "rel", "title", "hreflang", "format", "schema"})
@@ -36,22 +36,22 @@ REFERENCE = '; pass a path or URL as {"href": ...}'
 def validate(
     inputs: Mapping[str, Any], described: Mapping[str, Any], *, fetch: Fetch, check: Check
 ) -> dict[str, Any]:
-    """Check all inputs; resolve those given by reference to JSON.
+    """Validate all inputs, and resolve references to JSON.
 
-    Nothing is fetched for a request that is refused anyway.
+    Nothing is fetched for a request that is invalid anyway.
 
     Args:
         inputs: The ``inputs`` member of the execute request.
         described: The ``inputs`` member of the process description, as JSON.
         fetch: Gets the JSON value behind a link.
-        check: Accepts or refuses a link.
+        check: Accepts or rejects a link.
 
     Returns:
-        The inputs, with each link to JSON replaced by the value that it leads to.
+        The inputs, with each link to JSON replaced by its target.
 
     Raises:
         MissingJobParameterError: A required input is absent, and nothing else is wrong.
-        InvalidJobParameterError: An input is unknown or does not fit its description.
+        InvalidJobParameterError: An input is unknown or does not match its description.
     """
     found = Faults()
     known = ", ".join(described) or "none"
@@ -75,12 +75,12 @@ def _has_links(value: object) -> bool:
 
 
 def _objects(value: object) -> list[Any]:
-    """The items of an array if there is an object among them: quick for millions of numbers."""
+    """The items of an array that contains an object, else none; fast for millions of numbers."""
     return value if isinstance(value, list) and dict in set(map(type, value)) else []
 
 
 class _Input:
-    """One input: its description, and where its faults are told."""
+    """One input: its description, and the collector of its errors."""
 
     def __init__(
         self,
@@ -99,10 +99,10 @@ class _Input:
         self._check = check
 
     def checked(self, value: Any) -> Any:
-        """The value or values, with what links to JSON lead to in their place."""
+        """Return the value or values, with links to JSON replaced by their targets."""
         if not _repeats(self._description):
             return self._value(value, ())
-        # Several occurrences come as an array; a lone value is taken for an array of one.
+        # Several occurrences are an array; a single value counts as an array of one.
         if not isinstance(value, list):
             self._count(1)
             return self._value(value, ())
@@ -110,7 +110,7 @@ class _Input:
         return self._values(value)
 
     def _values(self, values: list[Any]) -> list[Any]:
-        """Several values; the plain ones are looked at together, which is much faster."""
+        """Validate several values; plain ones are validated together, which is much faster."""
         formed = [
             index
             for index, one in enumerate(_objects(values))

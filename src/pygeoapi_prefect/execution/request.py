@@ -93,7 +93,7 @@ def load(body: bytes) -> Any:
 
 
 def _check_size(body: bytes) -> None:
-    """Bound what reading a body may cost, by what is counted in no time."""
+    """Limit the cost of parsing a body, estimated by counting characters, which is fast."""
     if sum(cost * body.count(character) for character, cost in COSTS.items()) > MAX_COST:
         raise InvalidJobParameterError(
             "The body contains too many objects, members, arrays and values to be parsed in time; "

@@ -2,9 +2,9 @@
 
 That dialect is JSON Schema draft 4 (wright-00) with ``nullable``; schemas of pygeoapi's processes
 also use the numeric ``exclusiveMinimum`` of later drafts, so both are understood. A schema is
-written anew in draft 2019-09 and compiled (jsonschema-rs), which decides on millions of values in
-milliseconds: the time that a body of 16 MiB may take is that of reading it. Patterns are matched
-with a bound on backtracking.
+translated to draft 2019-09 and compiled (jsonschema-rs), which validates millions of values in
+milliseconds: for a body of 16 MiB, parsing takes longer. Patterns are matched with a limit on
+backtracking.
 """
 
 import base64
@@ -50,10 +50,10 @@ _MAPS = ("properties", "patternProperties")
 
 @dataclass(frozen=True)
 class Rules:
-    """A schema in the dialect of the compiled validator, and what its references mean.
+    """A schema in the dialect of the compiled validator, and the targets of its references.
 
-    Keywords that assert nothing are left out. ``x-format`` and ``x-contentMediaType`` keep what is
-    worth telling a client; ``x-expected`` is all that is told of the part that has it.
+    Keywords without assertions are left out. ``x-format`` and ``x-contentMediaType`` keep
+    information for messages; ``x-expected`` is the whole message for its part.
     """
 
     schema: Schema
@@ -90,7 +90,7 @@ def _compiled(text: str) -> Draft201909Validator:
 
 
 def rules(schema: Mapping[str, Any]) -> Rules:
-    """Write a schema of a process description in the dialect of the compiled validator.
+    """Translate a schema of a process description to the dialect of the compiled validator.
 
     Raises:
         ConfigurationError: It is not a schema.
@@ -105,7 +105,7 @@ def _rules(text: str) -> Rules:
 
 
 class _Translation:
-    """Writes one schema anew, with all that it refers to within itself."""
+    """Translates one schema, with the targets of its internal references."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
@@ -136,7 +136,7 @@ class _Translation:
         if not target.startswith("#"):
             return {}
         name = self._names.get(target)
-        if name is None:  # noted first, for a schema that refers to itself
+        if name is None:  # stored first, because a schema may refer to itself
             name = self._names[target] = str(len(self._names))
             self.definitions[name] = self._part(self._found(target))
         return {"$ref": REFERENCE + name}
@@ -153,7 +153,7 @@ class _Translation:
 
     @staticmethod
     def _bounds(part: Mapping[str, Any], made: dict[str, Any]) -> None:
-        """Exclusive bounds are numbers of their own in newer drafts, marks beside one in older."""
+        """Translate exclusive bounds: numbers in newer drafts, booleans beside a bound in older."""
         for bound, exclusive in (
             ("minimum", "exclusiveMinimum"),
             ("maximum", "exclusiveMaximum"),
@@ -216,7 +216,7 @@ def _is_bbox_format(name: object) -> bool:
 
 
 def is_base64(value: str) -> bool:
-    """Return true if a string is base64 (RFC 4648), perhaps broken into lines."""
+    """Return true if a string is base64 (RFC 4648), possibly split into lines."""
     try:
         base64.b64decode("".join(value.split()), validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Schemas and values in few plain words, for messages."""
+"""Describes schemas and values in a few words, for messages."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -118,7 +118,7 @@ def _range(least: Any, most: Any, first: str, between: str, unit: str = "") -> s
 
 
 def shown(value: object) -> str:
-    """A value, or what kind of value it is where it is large."""
+    """A value as JSON, or the kind of a large value."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

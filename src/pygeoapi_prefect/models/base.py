@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict
 from pydantic_core import from_json
 
 JsonNumber = Annotated[int, Strict()] | Annotated[float, Strict(), Field(allow_inf_nan=False)]
-"""A JSON number that stays what it was: 1 is not turned into 1.0, and true is no number."""
+"""A JSON number that keeps its type: 1 does not become 1.0, and true is not a number."""
 
 
 class Model(BaseModel):
@@ -64,7 +64,7 @@ class Link(Model):
 
     @property
     def media_type(self) -> str | None:
-        """Media type of what is there: ``type``, else the ``mediaType`` of a nested ``format``."""
+        """Media type of the target: ``type``, else the ``mediaType`` of a nested ``format``."""
         nested = (self.model_extra or {}).get("format")
         found = self.type_ or (nested.get("mediaType") if isinstance(nested, dict) else None)
         return found if isinstance(found, str) else None

@@ -37,7 +37,7 @@ class AdditionalProcessIOParameters(ProcessMetadata):
     @model_validator(mode="after")
     def _has_some(self) -> Self:
         if self.parameters is None and (self.name is None or self.value is None):
-            raise ValueError("either 'parameters' or 'name' and 'value' must be given")
+            raise ValueError("pass either 'parameters', or 'name' and 'value'")
         return self
 
 

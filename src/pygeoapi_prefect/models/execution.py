@@ -29,7 +29,7 @@ class ExecutionOutput(Model):
 
 
 class ExecutionSubscriber(Model):
-    """URLs that are told about a job (``subscriber.yaml``, class Callback); one is enough."""
+    """URLs that are notified about a job (``subscriber.yaml``, class Callback); one is enough."""
 
     success_uri: str | None = Field(default=None, alias="successUri")
     in_progress_uri: str | None = Field(default=None, alias="inProgressUri")
@@ -44,7 +44,7 @@ class ExecuteRequest(Document):
     ``{"__prefect_kind": ...}`` anywhere in nested parameters. ``model_validate_json`` does not
     accept them: a string in what a client sends is never resolved.
 
-    What validates can be written as JSON and read again without a change of any value.
+    A valid instance can be written as JSON and read again without changing any value.
 
     Attributes:
         inputs: Value of each input, by its id.

@@ -1,4 +1,4 @@
-"""Tells whether text that comes in pieces is JSON, in bounded memory and without building it.
+"""Checks in bounded memory that text, received in pieces, is JSON, without building a value.
 
 The rules are those of ``strict_json``: no NaN, no lone surrogate, no number out of range. Libraries
 that parse in pieces (ijson, yajl) do not fit: they keep a whole string, which may have a gigabyte,
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pygeoapi_prefect.models import strict_json
 
 MAX_DEPTH = 500  # Python's reader ends at about twice as many
-PIECE_BYTES = 1024 * 1024  # what is looked at together
+PIECE_BYTES = 1024 * 1024  # size of the pieces that are checked
 MAX_SCALAR_BYTES = 5000  # strict_json refuses longer numbers
 MAX_ESCAPE_BYTES = 12  # a surrogate pair
 STRING, SCALAR = b"\x01", b"\x02"  # stand for values; neither may occur in JSON text
@@ -73,7 +73,7 @@ class JsonCheck:
             self._take(piece[start : start + PIECE_BYTES], is_last=False)
 
     def end(self) -> None:
-        """Say that there are no more."""
+        """End the text."""
         self._take(b"", is_last=True)
         if self._state != "after" or self._stack or self._rest:
             raise NotJson("the text ends too early")
@@ -134,7 +134,7 @@ _BYTES = [bytes([number]) for number in range(256)]
 
 
 def _shortened(begun: bytes) -> bytes:
-    """A string that has not ended yet, without what of it is seen to be right."""
+    """The unfinished string at the end, without the part that is already checked."""
     good = _OPEN_STRING.match(begun)
     rest = begun[good.end() :] if good else begun
     if rest and (len(rest) >= MAX_ESCAPE_BYTES or not rest.startswith(b"\\")):

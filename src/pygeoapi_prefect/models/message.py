@@ -20,7 +20,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def clean(text: object, most: int = MAX_MESSAGE) -> str:
-    """A text as a message: what cannot be shown or stored is escaped, what is too long is cut.
+    """Make a text safe for messages: escape unprintable characters, and cut it if it is too long.
 
     Args:
         text: Anything; an exception or other object is taken as ``str`` shows it.
@@ -30,7 +30,7 @@ def clean(text: object, most: int = MAX_MESSAGE) -> str:
         found = str(text)
     except Exception:  # an exception whose own message cannot be made
         found = type(text).__name__
-    # Cut first: escaping takes time, and may only lengthen what is there.
+    # Cut first: escaping takes time, and only makes the text longer.
     return _cut(_UNPRINTABLE.sub(_escaped, found[: most + 1]), most)
 
 
@@ -45,7 +45,7 @@ def named(name: object, most: int = MAX_NAME) -> str:
 
 
 def listed(names: Iterable[object], most: int = MAX_NAMES) -> str:
-    """Several names in quotes, in order; of more than ``most`` only their number is told."""
+    """Several names in quotes, in order; of more than ``most``, only the number of the others."""
     found = names if isinstance(names, Collection) else list(names)
     told = ", ".join(named(name) for name, _ in zip(found, range(most), strict=False))
     rest = len(found) - most

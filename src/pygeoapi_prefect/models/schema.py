@@ -101,7 +101,7 @@ class ProcessIOSchema(Model):
     @field_validator("items", mode="before")
     @classmethod
     def _one_schema(cls, value: Any) -> Any:
-        """Accept the list of one schema that the 2023 models wanted."""
+        """Accept a list of one schema, the form of the 2023 models."""
         if isinstance(value, list):
             if len(value) != 1:
                 raise ValueError("'items' is one schema; for several alternatives use its 'oneOf'")

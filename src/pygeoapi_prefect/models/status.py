@@ -17,7 +17,7 @@ _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+( *;[ -~]*)?", re.ASCII)
 def usable_media_type(media_type: object) -> str | None:
     """A media type as a header can carry it (RFC 9110, section 8.3.1); None for anything else.
 
-    A process may take it from an input, so it may be whatever a client likes.
+    A process may copy it from an input, so a client may control it.
     """
     is_one = isinstance(media_type, str) and _MEDIA_TYPE.fullmatch(media_type)
     return str(media_type) if is_one else None

@@ -1,9 +1,9 @@
-"""The one rule of what is a URI, for references and callbacks alike."""
+"""The rule for valid URIs, used for references and callbacks."""
 
 import re
 
 MAX_LENGTH = 8000
-"""Longest URI that is taken, in characters; RFC 9110 (section 4.1) asks for 8,000 at least."""
+"""Longest URI that is accepted, in characters; RFC 9110 (section 4.1) requires at least 8,000."""
 
 # RFC 3986, appendix A, with the authority that http and https need.
 _PCHAR = r"(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"

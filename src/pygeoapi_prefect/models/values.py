@@ -139,7 +139,7 @@ class ExecutionInputValueNoObject(
             Discriminator(
                 _form_of_inline,
                 custom_error_type="inline_value",
-                custom_error_message="a string, number, boolean, bounding box or array is expected",
+                custom_error_message="expected a string, number, boolean, bounding box or array",
             ),
         ]
     ],
@@ -176,7 +176,7 @@ def _form_of_value(value: object) -> str | None:
     return "inline"
 
 
-_NULL = "null is not a value; leave the input out instead"
+_NULL = "null is not a valid value; omit the input instead"
 
 InlineValue = Annotated[
     Annotated[ExecutionInputValueNoObject, Tag("inline")]

@@ -1,11 +1,11 @@
 """The only code that opens a URL that a client supplied: the guard against SSRF.
 
-Only http and https; a host's addresses are resolved once, checked, and the checked address is the
-one connected to, so that no second look-up can lead elsewhere; addresses that are not public
-(``addresses``) are refused unless allow-listed; redirects are followed by hand and checked again;
-size and time are bounded, the time of a name server that does not answer, and of a server that
-sends its headers byte by byte, too. Proxies of the environment are not used: they would resolve the
-name themselves.
+Only http and https are allowed. The addresses of a host are resolved once and checked, and the
+client connects to the checked address, so that a second lookup cannot lead elsewhere. Addresses
+that are not public (``addresses``) are rejected unless allow-listed. Each redirect is checked
+again. Size and time are limited, even if a name server does not answer or a server sends its
+headers byte by byte. Proxies of the environment are not used: they would resolve the name
+themselves.
 """
 
 import ipaddress
@@ -32,7 +32,9 @@ from pygeoapi_prefect.outgoing.names import NotResolved, look_up
 LOGGER = logging.getLogger(__name__)
 MAX_REDIRECTS = 5
 MAX_SHOWN = 200
-RESERVED = "%:/?#[]@!$&'()*+,;="  # what may be in a URI as it is (RFC 3986, section 2.2)
+RESERVED = (
+    "%:/?#[]@!$&'()*+,;="  # characters that a URI may contain unescaped (RFC 3986, section 2.2)
+)
 JSON_SECONDS = 30.0
 POST_SECONDS = 30.0
 CHECK_SECONDS = 5.0
@@ -41,7 +43,7 @@ JSON_TYPES = "application/json, application/geo+json, text/plain;q=0.5"
 
 
 def check(href: str) -> None:
-    """Check the form of a reference without any network: scheme and host.
+    """Check scheme and host of a reference, without network access.
 
     Raises:
         InvalidJobParameterError: It is not an http or https URL with a host.
@@ -50,7 +52,7 @@ def check(href: str) -> None:
 
 
 def check_address(href: str) -> None:
-    """Check also that the host of a URL is one that this server may connect to.
+    """Check the form of a URL, and that this server may connect to its host.
 
     Raises:
         InvalidJobParameterError: It is not, or it cannot be resolved within ``CHECK_SECONDS``.
@@ -60,12 +62,12 @@ def check_address(href: str) -> None:
 
 
 def post(href: str, content: bytes | Iterator[bytes], headers: Mapping[str, str]) -> None:
-    """Send something to a URL; redirects are not followed.
+    """Send a POST request; redirects are not followed.
 
     Args:
         href: An http or https URL.
         content: The body, or its pieces.
-        headers: Headers, the body's media type among them; of pieces also ``Content-Length``.
+        headers: Headers, including the media type of the body, and ``Content-Length`` for pieces.
 
     Raises:
         InvalidJobParameterError: It did not succeed; the message names the URL and the reason.
@@ -84,17 +86,17 @@ def post(href: str, content: bytes | Iterator[bytes], headers: Mapping[str, str]
 
 
 def fetch(href: str, *, max_bytes: int, seconds: float = math.inf) -> bytes:
-    """The JSON or plain text behind a reference, within so many seconds and ``JSON_SECONDS``.
+    """Fetch the JSON or plain text of a reference, within ``seconds`` and ``JSON_SECONDS``.
 
     Raises:
-        InvalidJobParameterError: It cannot be had or is too large; names the URL.
+        InvalidJobParameterError: It cannot be fetched or is too large; the message names the URL.
     """
     with _open(href, min(seconds, JSON_SECONDS), JSON_TYPES) as (response, deadline):
         return b"".join(_limited(response, href, max_bytes, deadline))
 
 
 def download(href: str, target: Path, *, max_bytes: int | None = None) -> str:
-    """Download what a reference leads to into a file, in pieces; for flows.
+    """Download the target of a reference into a file, in pieces; for flows.
 
     Args:
         href: An http or https URL.
@@ -105,7 +107,7 @@ def download(href: str, target: Path, *, max_bytes: int | None = None) -> str:
         The media type that the server names, without parameters.
 
     Raises:
-        InvalidJobParameterError: It cannot be had or is too large; names the URL.
+        InvalidJobParameterError: It cannot be fetched or is too large; the message names the URL.
     """
     settings = OutgoingSettings.from_env()
     with (
@@ -118,9 +120,9 @@ def download(href: str, target: Path, *, max_bytes: int | None = None) -> str:
 
 
 class _Deadline:
-    """A time by which everything must be over: connections that are open then are cut off.
+    """Deadline for a whole exchange: connections that are still open then are shut down.
 
-    A timeout of the HTTP client begins anew with every byte that arrives.
+    A timeout of the HTTP client restarts with every byte that arrives.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -143,7 +145,7 @@ class _Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds until the time comes; negative afterwards."""
+        """Seconds until the deadline; negative afterwards."""
         return self._end - time.monotonic()
 
     @property
@@ -155,7 +157,7 @@ class _Deadline:
         """Note a new connection (httpx's and httpcore's request extension ``trace``)."""
         if event != "connection.connect_tcp.complete":
             return
-        # A copy: what is cut is the connection itself, which TLS goes on using under another one.
+        # A duplicate: shutting it down also ends the connection that TLS uses.
         connection = info["return_value"].get_extra_info("socket").dup()
         with self._lock:
             self._open.append(connection)
@@ -170,13 +172,13 @@ class _Deadline:
 
 
 def _client() -> httpx.Client:
-    """A client that goes only where it is told, once the address has been checked."""
+    """Return a client that follows no redirect and uses no proxy."""
     return httpx.Client(trust_env=False, follow_redirects=False)
 
 
 @contextmanager
 def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Response, _Deadline]]:
-    """The final answer to a GET and the time by which its body must have been read."""
+    """The final response to a GET, and the deadline for reading its body."""
     url = href
     with _Deadline(seconds) as deadline, _client() as client:
         for _ in range(MAX_REDIRECTS + 1):
@@ -191,7 +193,7 @@ def _open(href: str, seconds: float, accept: str) -> Iterator[tuple[httpx.Respon
                             )
                         yield response, deadline
                         return
-                    # A server may send what is no URI yet, with spaces or letters beyond ASCII.
+                    # A server may send an invalid URI, with spaces or letters beyond ASCII.
                     url = quote(urljoin(url, response.headers["location"]), safe=RESERVED)
             except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
                 if deadline.is_over:
@@ -219,15 +221,15 @@ def _limited(
         if received > max_bytes:
             raise InvalidJobParameterError(f"{_shown(href)} is larger than {max_bytes} bytes")
         yield piece
-    if deadline.is_over:  # an end that was cut off may look like a regular one
+    if deadline.is_over:  # a truncated body may look complete
         raise InvalidJobParameterError(f"{_shown(href)} timed out during the download")
 
 
 def _pinned(url: str, accept: str, deadline: _Deadline) -> dict[str, Any]:
-    """The request for a URL, addressed to the address that was checked."""
+    """Build the request for a URL, with the checked address as its target."""
     host, port, scheme = _split(url)
     address = _allowed_address(host, port, deadline.left)
-    left = max(deadline.left, 0.001)  # zero would mean for ever
+    left = max(deadline.left, 0.001)  # zero would mean no limit
     literal = f"[{address}]" if address.version == 6 else str(address)
     parts = urlsplit(url)
     default = {"http": 80, "https": 443}[scheme]
@@ -264,7 +266,7 @@ def _split(url: str) -> tuple[str, int, str]:
 
 
 def _shown(url: str) -> str:
-    """A client's URL, as a message may have it."""
+    """A client's URL in a form that is safe for messages."""
     return clean(url, MAX_SHOWN)
 
 

@@ -1,4 +1,4 @@
-"""Public addresses: those that IANA has reserved for no private network or purpose.
+"""Public addresses: those that IANA has not reserved for a special purpose.
 
 ``special_purpose.csv`` has IANA's registries of special-purpose addresses (RFC 6890; as of October
 2025, https://www.iana.org/assignments/iana-ipv4-special-registry and

@@ -1,8 +1,8 @@
-"""Looks up host names within a deadline, which the system's resolver does not know.
+"""Looks up host names within a deadline, which the system's resolver does not support.
 
-``getaddrinfo`` cannot be given up: with a name server that does not answer it takes as long as
-``resolv.conf`` says, half a minute by default. It runs in a thread that is left to its end; at most
-``MOST_LOOK_UPS`` of them are under way, others wait within their own deadline.
+``getaddrinfo`` cannot be cancelled: if a name server does not answer, it takes as long as
+``resolv.conf`` allows, half a minute by default. So it runs in a thread that is never joined. At
+most ``MOST_LOOK_UPS`` of them run at a time; others wait within their own deadline.
 """
 
 import queue
@@ -22,23 +22,23 @@ _Found = Sequence[tuple[Any, ...]]
 
 
 class NotResolved(Exception):
-    """A name has no address, or none was told in time; the text says which."""
+    """A name has no address, or the lookup timed out; the text says which."""
 
 
 def look_up(host: str, port: int, seconds: float) -> list[Address]:
     """All addresses of a host.
 
     Args:
-        host: A name, or an address in any form that the system's resolver takes.
+        host: A name, or an address in any form that the system's resolver accepts.
         port: TCP port.
-        seconds: The longest time that it may take.
+        seconds: Time limit.
 
     Raises:
-        NotResolved: There is none, or no answer in time.
+        NotResolved: The host has no address, or the lookup timed out.
     """
     try:
         found = _with_deadline(host, port, seconds)
-        # Text with a scope ("fe80::1%eth0"), and of an unknown kind where there is no IPv6.
+        # Text with a scope ("fe80::1%eth0"), or of an unknown kind on a system without IPv6.
         addresses = [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     except (OSError, ValueError) as error:  # UnicodeError is one
         raise NotResolved("cannot be resolved") from error
@@ -74,7 +74,7 @@ def _with_deadline(host: str, port: int, seconds: float) -> _Found:
 def _answer(host: str, port: int, answer: "queue.SimpleQueue[_Found | Exception]") -> None:
     try:
         answer.put(_ask(host, port))
-    except Exception as error:  # it is raised where the answer is waited for
+    except Exception as error:  # raised again in the waiting thread
         answer.put(error)
     finally:
         _slots.release()

@@ -14,14 +14,14 @@ UNNAMED = "result"
 
 
 def verify(record: JobStatusInfoInternal, parameters: Mapping[str, Any]) -> None:
-    """Refuse a record that tells of a failure, of another job or of outputs that nobody declared.
+    """Reject a record of a failure, of another job, or with undeclared outputs.
 
     Args:
-        record: What the flow returned.
+        record: The flow's return value.
         parameters: The parameters that the flow was called with.
 
     Raises:
-        JobFailedError: It is no record of this job's success; the message says why, for clients.
+        JobFailedError: It is not a record of this job's success; its message is for clients.
     """
     if record.status == JobStatus.failed:
         raise JobFailedError(record.message or "The process failed")

@@ -1,4 +1,4 @@
-"""The inputs of a job, as a flow wants them."""
+"""Access to the inputs of a job, for flows."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from pygeoapi_prefect.models.processes import (
 
 
 def input_value(request: ExecuteRequest, input_id: str, default: Any = None) -> Any:
-    """The value of an input: JSON data, whether it came plain or as ``{"value": ...}``.
+    """Return the value of an input as JSON data, sent either plain or as ``{"value": ...}``.
 
     Args:
         request: The execute request of the job.
         input_id: Identifier of the input.
-        default: What an absent input means.
+        default: The value of an absent input.
 
     Returns:
         A string, number, boolean, list or dict. An input by reference that the web process left to
@@ -28,7 +28,7 @@ def input_value(request: ExecuteRequest, input_id: str, default: Any = None) -> 
 
 
 def plain(value: Any) -> Any:
-    """JSON data of an input model; a ``Link`` stays what it is."""
+    """Convert an input model to JSON data; a ``Link`` is returned unchanged."""
     if isinstance(value, Link):
         return value
     if isinstance(value, ExecutionQualifiedInputValue):

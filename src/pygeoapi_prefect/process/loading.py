@@ -18,10 +18,10 @@ def load_processor(process_id: str, processor_def: Mapping[str, Any]) -> BasePro
         processor_def: The ``processor`` mapping of the resource.
 
     Raises:
-        ConfigurationError: The class cannot be imported or refuses its configuration.
+        ConfigurationError: The class cannot be imported or rejects its configuration.
     """
     try:
-        # A copy: processors keep and change what they are given.
+        # A copy: processors keep and modify their arguments.
         processor: BaseProcessor = load_process(copy.deepcopy(dict(processor_def)))
     except ConfigurationError:
         raise

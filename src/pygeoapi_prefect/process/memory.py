@@ -17,9 +17,9 @@ _COUNTED = ("Pss_Anon:", "Pss_Shmem:")
 
 
 def memory_limit_bytes() -> int:
-    """The least of the job's own limit, the container's and the machine's memory, in bytes.
+    """The smallest of the job's limit, the container's limit and the machine's memory, in bytes.
 
-    All of it, not what is still free: other jobs may use the same container.
+    This is the total, not the free memory: other jobs may use the same container.
     """
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     with suppress(KeyError, ValueError):
@@ -34,7 +34,7 @@ def memory_in_use_bytes() -> int:
     """Memory that this process uses, as our worker counts it for the limit, in bytes.
 
     Anonymous and shared memory, each page divided among its users (proc_pid_smaps_rollup(5));
-    where the system does not tell that, all that is resident.
+    if the system does not report it, the resident memory.
     """
     try:
         lines = [line.split() for line in IN_USE.read_text(errors="replace").splitlines()]

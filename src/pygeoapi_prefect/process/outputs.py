@@ -27,14 +27,14 @@ Content = Buffer | os.PathLike[str] | Readable | Iterable[Buffer]
 
 
 def result_storage(block_name: str | None) -> LocalFileSystem | RemoteFileSystem:
-    """The block that a job's outputs go to; the same in ``def`` and in ``async def`` flows.
+    """Load the block for a job's outputs, in ``def`` and in ``async def`` flows alike.
 
     Args:
         block_name: ``<block type slug>/<block name>``, as the flow's ``result_storage_block``. None
             means Prefect's own folder on this machine (setting ``PREFECT_LOCAL_STORAGE_PATH``).
 
     Raises:
-        ValueError: There is no such block, or it is not one that stores files.
+        ValueError: The block does not exist, or does not store files.
     """
     return load_block(block_name)
 
@@ -46,27 +46,27 @@ def write_output(
     content: Content,
     media_type: str,
 ) -> OutputExecutionResultInternal:
-    """Store one output, as it is, in the job's folder: whole or not at all.
+    """Store one output unchanged in the job's folder, atomically.
 
-    It is written in pieces, whatever its size: in a folder beside its place, and then renamed; to
-    S3 as a multipart upload. JSON is checked on the way, so that a results document can hold it
-    without being read for that.
+    It is written in pieces: to a folder under a temporary name and then renamed, to S3 as a
+    multipart upload. JSON is validated while it is written, so that a results document can insert
+    it without reading it again.
 
     Args:
         storage: The block, from ``result_storage``.
         job_id: Identifier of the job.
         file_name: Name of the file; it becomes part of the output's location.
         content: Bytes (anything with a buffer), the path of a file as ``pathlib.Path``, a binary
-            stream, or an iterable of bytes. A ``str`` is refused: it could be a path or text.
+            stream, or an iterable of bytes. A ``str`` is rejected: it could be a path or text.
         media_type: Media type of the bytes.
 
     Returns:
-        What the flow returns for the output, in ``generated_outputs``.
+        The value for the output in the flow's ``generated_outputs``.
 
     Raises:
-        TypeError: The content is text, or nothing of the above; nothing is stored.
-        StorageFull: The store has no space left; nothing of the output stays.
-        StorageUnavailable: The store cannot be reached or refuses; nothing of the output stays.
+        TypeError: The content is text or of an unsupported type; nothing is stored.
+        StorageFull: The store has no space left; no partial output is left.
+        StorageUnavailable: The store cannot be reached or denies access; no partial output is left.
     """
     return store_output(store_of(storage), f"{job_id}/{file_name}", content, media_type)
 
@@ -74,7 +74,7 @@ def write_output(
 def store_output(
     store: Store, path: str, content: Content, media_type: str
 ) -> OutputExecutionResultInternal:
-    """The same as ``write_output``, into a store that is open."""
+    """Store an output like ``write_output``, in an open store."""
     watch = _Watch(JsonCheck() if is_json_type(media_type) else None)
     location = store.write_stream(path, watch.over(pieces(content)))
     return OutputExecutionResultInternal(
@@ -113,7 +113,7 @@ class _Watch:
 
 
 def pieces(content: Content) -> Iterator[memoryview]:
-    """Content in pieces of at most 1 MiB; raises ``TypeError`` for what is no content."""
+    """Yield content in pieces of at most 1 MiB; raises ``TypeError`` for an unsupported type."""
     if isinstance(content, str):
         raise TypeError(
             "an output must be bytes: encode text, or pass the path of a file as pathlib.Path"

@@ -1,4 +1,4 @@
-"""Progress of a running job, told from inside its flow.
+"""Reports the progress of a running job from inside its flow.
 
 It is kept in labels of the flow run: one cheap request, no event and no new state (a state change
 costs more and is recorded for ever). The web process reads them as ``progress`` and ``message`` of
@@ -27,7 +27,7 @@ from pygeoapi_prefect.models.message import clean
 PROGRESS_LABEL = "pygeoapi.progress"
 MESSAGE_LABEL = "pygeoapi.message"
 ATTEMPT_LABEL = "pygeoapi.attempt"
-"""Number of the attempt that reported; what an earlier attempt has told does not count."""
+"""Number of the attempt that reported; reports of earlier attempts do not count."""
 MAX_MESSAGE = 200
 SECONDS_BETWEEN = 1.0
 OUTAGE_PAUSE_SECONDS = 2.0
@@ -83,7 +83,7 @@ def delivered(run_id: str | None = None) -> Iterator[None]:
 
 
 class _Sender:
-    """Sends the newest report of each run, in one thread that lives while there is one to send."""
+    """Sends the newest report of each run, in a thread that ends when nothing is left to send."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -113,7 +113,7 @@ class _Sender:
                 thread.start()
 
     def finish(self, run: UUID) -> None:
-        """Send what there is of a run now; returns when that is done, or after some seconds."""
+        """Send the pending report of a run now; returns when it is sent, or after some seconds."""
         with self._changed:
             self._urgent.add(run)
             self._changed.notify_all()
@@ -122,7 +122,7 @@ class _Sender:
             self._attempts.pop(run, None)
 
     def finish_all(self) -> None:
-        """Send what there is; the interpreter ends."""
+        """Send pending reports when the interpreter exits."""
         for run in list(self._waiting):
             self.finish(run)
 
@@ -147,7 +147,7 @@ class _Sender:
             time.sleep(pause)
 
     def _next(self) -> tuple[UUID, Labels] | None:
-        """The next report, when it is due; None when there is none for a second."""
+        """Wait for the next due report; None if no report arrives within a second."""
         with self._changed:
             while True:
                 now = time.monotonic()
@@ -181,7 +181,7 @@ _sender = _Sender()
 
 
 def _start_anew() -> None:
-    """In a fork of this process there is no thread, and what waits is not its own to send."""
+    """Reset the state in a fork, which has no thread and must not send its parent's reports."""
     global _sender
     _sender = _Sender()
 

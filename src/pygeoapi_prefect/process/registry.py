@@ -88,7 +88,7 @@ class Process:
         return [*(declared or modes), DISMISS]
 
     def new_processor(self) -> BaseProcessor:
-        """A processor of its own for one job: two threads never share one."""
+        """Return a separate processor for one job, so that two threads never share one."""
         return load_processor(self.id, self.settings.processor_def)
 
 
@@ -130,7 +130,7 @@ class Registry:
 
         Raises:
             UnknownProcessError: There is none.
-            ProcessUnavailable: It cannot be loaded; its cause tells operators why.
+            ProcessUnavailable: It cannot be loaded; its cause gives operators the reason.
         """
         if process_id in self.unavailable:
             raise ProcessUnavailable(
@@ -156,7 +156,7 @@ def _refuse_shared_deployment(process: Process, owners: dict[tuple[str, str], st
 
 
 def _process(settings: ProcessSettings, default_storage: str | None) -> Process:
-    """A process that has been looked at as a whole: nothing of it fails later, in a request.
+    """Load and check a process completely, so that nothing fails later, in a request.
 
     Raises:
         ConfigurationError: It cannot be loaded, or its description is not one.
@@ -196,7 +196,7 @@ def _described(
 
 
 def _check_description(description: Mapping[str, Any]) -> None:
-    """Raise ``TypeError`` or ``ValueError`` for what would break the process list for all."""
+    """Raise ``TypeError`` or ``ValueError`` for a description that would break the process list."""
     json.dumps(description)
     for kind in ("inputs", "outputs"):
         for name, described in description[kind].items():
@@ -210,7 +210,7 @@ def _check_description(description: Mapping[str, Any]) -> None:
 
 
 def _refuse_generators(process_id: str, processor: BaseProcessor) -> None:
-    """A process has results, not pieces: neither a flow nor ``execute`` may yield."""
+    """Reject generators: neither a flow nor ``execute`` may yield."""
     if not isinstance(processor, BasePrefectProcessor):
         try:
             vanilla.refuse_generator(type(processor))

@@ -1,7 +1,7 @@
 """Paths of the results of a job's flow and tasks in the result block.
 
-What belongs to one job is kept below its folder, and goes with it: results without a cache policy
-or with one that includes the run, such as Prefect's default. Results that jobs share through a
+Results of one job are kept below its folder and deleted with it: those without a cache policy, or
+with a policy that includes the run, such as Prefect's default. Results that jobs share through a
 cache policy are kept below ``SHARED``, and expire. Prefect would put all at the root of the block.
 
 The folder travels in the flow's result store, which Prefect copies to its subflows and tasks, also

@@ -40,7 +40,7 @@ class Generated:
     @property
     def file_name(self) -> str:
         """Name of the output's file in the job's folder."""
-        # What is no part of a path is escaped; the store takes percent signs for what they mean.
+        # Percent signs would be decoded by the store, so the escapes use another character.
         name = quote(self.id, safe="").replace("%", "=")
         suffix = SUFFIXES.get(self.media_type.partition(";")[0], "bin")
         return f"output-{name}.{suffix}"
@@ -59,8 +59,8 @@ def run(
 
     Raises:
         Exception: Whatever the processor raises; an error of pygeoapi's with its public message.
-        JobFailedError: It returned something else than a media type and a value.
-        RuntimeError: It wanted to end the interpreter, which is not its own.
+        JobFailedError: It did not return a media type and a value.
+        RuntimeError: It called ``sys.exit``.
     """
     processor.set_job_id(job_id)
     inputs = dict(request.get("inputs", {}))
@@ -72,7 +72,7 @@ def run(
         if inspect.iscoroutine(returned):
             returned = asyncio.run(returned)
     except GenericError as error:
-        # pygeoapi shows clients the user message only; what is in the arguments is for the log.
+        # pygeoapi shows only the user message to clients; the arguments are for the log.
         if error.user_msg:
             error.args = (error.user_msg,)
         raise
@@ -86,7 +86,7 @@ def run(
 
 
 def refuse_generator(processor_class: type[BaseProcessor]) -> None:
-    """Refuse a processor class whose ``execute`` yields: nobody knows what its pieces are.
+    """Reject a processor class whose ``execute`` is a generator: its items have no defined meaning.
 
     Raises:
         ConfigurationError: It does.
@@ -100,10 +100,10 @@ def refuse_generator(processor_class: type[BaseProcessor]) -> None:
 
 
 def outputs(media_type: object, value: object, described: list[str]) -> list[Generated]:
-    """Values that a processor returned, by output; an invalid media type counts as none.
+    """Split the value that a processor returned into outputs; an invalid media type is ignored.
 
-    A process with several outputs returns an object with their identifiers as keys; what a process
-    with one output returns is that output, whatever it is.
+    A process with several outputs returns an object with their identifiers as keys. For a process
+    with one output, the returned value is this output.
     """
     if value is None:
         return []

@@ -1,1 +1,1 @@
-"""From a job's outputs and what was asked for to the reply; no I/O of its own."""
+"""Builds the response from a job's outputs and the execute request; performs no I/O itself."""

@@ -34,12 +34,12 @@ class Reply:
 def deliver(
     outputs: Sequence[Output], request: Mapping[str, Any], *, only_references: bool = False
 ) -> Reply:
-    """The results in the form that the execute request asked for.
+    """Return the results in the form that the execute request specifies.
 
     Args:
-        outputs: What the job has generated.
+        outputs: The outputs of the job.
         request: The execute request; ``response`` and ``outputs`` count.
-        only_references: Whether outputs are given by reference whatever the request says.
+        only_references: Return all outputs by reference, regardless of the request.
     """
     wanted = request.get("outputs")
     chosen = [o for o in outputs if not wanted or o.id in wanted]
@@ -60,7 +60,7 @@ def deliver(
 
 
 def single(output: Output) -> Reply:
-    """One output, streamed as it is."""
+    """One output, streamed unchanged."""
     headers = (
         ("Content-Type", output.media_type),
         ("Content-Length", str(output.size())),
@@ -70,7 +70,7 @@ def single(output: Output) -> Reply:
 
 
 def ranged(output: Output, range_header: str | None) -> Reply:
-    """One output, or the range of it that is asked for (RFC 9110, section 14).
+    """One output, or its requested range (RFC 9110, section 14).
 
     Args:
         output: The output.
@@ -99,7 +99,7 @@ def ranged(output: Output, range_header: str | None) -> Reply:
 
 
 def references(outputs: Sequence[Output]) -> Reply:
-    """Only where the outputs are (/req/core/process-execute-sync-raw-ref)."""
+    """Only links to the outputs (/req/core/process-execute-sync-raw-ref)."""
     headers = (
         ("Link", links.header(o.href, RESULTS_REL, title=o.id, type=o.media_type)) for o in outputs
     )
@@ -121,7 +121,7 @@ def in_document(outputs: Sequence[Output], by_reference: set[str]) -> Reply:
 
 
 def _gathered(pieces: Iterator[bytes]) -> bytes | Iterator[bytes]:
-    """A short body as a whole: it has a length, and what goes wrong is still an error reply."""
+    """Read a short body completely, so that it has a length and an error still gets its status."""
     begun, size = [], 0
     for piece in pieces:
         begun.append(piece)
@@ -135,6 +135,6 @@ def _part(output: Output, by_reference: bool) -> multipart.Part:
     headers = (("Content-Type", output.media_type), ("Content-ID", links.content_id(output.id)))
     if by_reference:
         return multipart.Part((*headers, ("Content-Location", output.href)), lambda: iter(()))
-    # Opened before the first byte is sent, so that a missing file is still an error reply.
+    # Opened before the first byte is sent, so that a missing file still gets an error status.
     chunks = output.chunks()
     return multipart.Part((*headers, ("Content-Length", str(output.size()))), lambda: chunks)

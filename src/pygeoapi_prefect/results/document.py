@@ -1,8 +1,8 @@
 """A results document (``results.yaml``), written piece by piece.
 
-Plain text, and JSON that is no object, stand for themselves. Objects and other text are qualified
-with their media type, binary content also with its encoding (``inlineOrRefData.yaml``). JSON is put
-in as it is; what the document cannot hold as JSON or text is in it as base64.
+Plain text, and JSON that is not an object, are inserted as plain values. Objects and other text are
+qualified with their media type, binary content also with its encoding (``inlineOrRefData.yaml``).
+JSON is inserted unchanged. Other content is inserted as base64.
 """
 
 import codecs
@@ -22,16 +22,16 @@ LOOKED_AT = 1024  # bytes at the beginning of JSON text, to see its encoding and
 def body(outputs: Sequence[Output], by_reference: set[str]) -> Iterator[bytes]:
     """The document, in pieces of at most some MiB.
 
-    The form of each output is decided by the call, which reads JSON that nobody has checked, and
-    text, once for that.
+    The call itself decides the form of each output. For this, it reads text, and JSON that has not
+    been validated before, once.
 
     Args:
         outputs: The outputs.
-        by_reference: Identifiers of those that only the address is wanted of.
+        by_reference: Identifiers of the outputs to return by reference.
 
     Raises:
-        OutputNotFound: The file of an output is gone.
-        StorageUnavailable: It cannot be read now.
+        OutputNotFound: The file of an output no longer exists.
+        StorageUnavailable: The store cannot be reached.
     """
     return _object([(o.id, _link(o) if o.id in by_reference else _value(o)) for o in outputs])
 
@@ -59,7 +59,7 @@ def _value(output: Output) -> Iterator[bytes]:
 
 
 def _json(output: Output) -> Iterator[bytes] | None:
-    """A JSON value as it is; None if the document cannot hold it."""
+    """A JSON value, unchanged; None if the document cannot contain it."""
     begin = b"".join(output.chunks(0, LOOKED_AT))
     encoding = json.detect_encoding(begin)
     is_checked = encoding == "utf-8" and output.json_bytes == output.size()

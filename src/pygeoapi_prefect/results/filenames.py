@@ -1,6 +1,6 @@
 """The name under which an output is saved: the header ``Content-Disposition`` (RFC 6266).
 
-``inline``, because a browser is to show pictures, text and maps; the name counts when it saves.
+``inline``, because browsers should show pictures, text and maps; the name is used for saving.
 """
 
 import mimetypes
@@ -52,7 +52,7 @@ _ATTR_CHARS = "!#$&+-.^_`|~"  # RFC 8187, section 3.2.1, beside letters and digi
 def content_disposition(output: Output) -> str:
     """Value of the header for one output, such as ``inline; filename="table.csv"``.
 
-    What is no ASCII is also in ``filename*`` (RFC 8187).
+    A name beyond ASCII is also in ``filename*`` (RFC 8187).
     """
     name = file_name(output)
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
@@ -61,13 +61,13 @@ def content_disposition(output: Output) -> str:
 
 
 def file_name(output: Output) -> str:
-    """The output's identifier, made harmless, with the extension of its media type."""
+    """The output's identifier as a safe file name, with the extension of its media type."""
     extension = _extension(output)
     name = output.id
     if extension and name.lower().endswith(extension.lower()):
         name = name[: -len(extension)]
     short = _harmless(name).encode()[: MAX_NAME - len(extension.encode())]
-    return short.decode(errors="ignore") + extension  # half a character is left out
+    return short.decode(errors="ignore") + extension  # drops a truncated character
 
 
 def _extension(output: Output) -> str:

@@ -8,7 +8,7 @@ CRLF = b"\r\n"
 
 @dataclass(frozen=True)
 class Part:
-    """One part: its headers, and what gives its body in pieces."""
+    """One part: its headers, and a function that yields its body in pieces."""
 
     headers: tuple[tuple[str, str], ...]
     chunks: Callable[[], Iterator[bytes]]

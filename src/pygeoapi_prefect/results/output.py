@@ -1,4 +1,4 @@
-"""One generated output, as the forms of a reply need it."""
+"""One generated output, the input for every form of a reply."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Output:
     """One generated output.
 
     Attributes:
-        chunks: Gives the bytes in pieces; notices a missing file when called.
-        size: Gives the number of bytes.
-        href: Where a client finds the output.
-        location: Where it is in its store.
+        chunks: Returns the bytes in pieces; a missing file raises at the call.
+        size: Returns the number of bytes.
+        href: Address of the output for clients.
+        location: Its location in the store.
         json_bytes: Size of the file when it was written and found to be JSON; None if it was not.
     """
 

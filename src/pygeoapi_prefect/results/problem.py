@@ -16,7 +16,7 @@ Parts = tuple[str, int, dict[str, str]]
 def problem(error: StackError) -> Parts:
     """The reply for an error of this library."""
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    # What an operator has to mend is in the log; a client only learns that it is not its fault.
+    # The details are for operators, in the log; a client only learns that the server is at fault.
     hidden = isinstance(error, ConfigurationError)
     detail = "See the server log for details" if hidden else str(error)
     errors = [asdict(one) for one in error.errors]
@@ -31,7 +31,7 @@ def parts(
     headers: dict[str, str] | None = None,
     errors: Sequence[Mapping[str, str]] = (),
 ) -> Parts:
-    """The reply for a problem that is no exception of this library."""
+    """The reply for a problem that is not an exception of this library."""
     body: dict[str, Any] = {
         "type": type_,
         "title": title,

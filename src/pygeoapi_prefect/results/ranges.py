@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 
-# More digits than any file has are no number that is worth reading.
+# No file has a size with more digits, so longer numbers are not parsed.
 _RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,19})\s*-\s*([0-9]{0,19})", re.IGNORECASE)
 
 
 class NotSatisfiable(ValueError):
-    """The range begins behind the end, or asks for none of the last bytes."""
+    """The range begins after the end, or requests the last 0 bytes."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,18 @@ class Span:
 
 
 def parse(header: str | None, size: int) -> Span | None:
-    """The range that a client asks for.
+    """Parse the range that a client requests.
 
     Args:
         header: Value of the header ``Range``.
-        size: Number of bytes that there are.
+        size: Total number of bytes.
 
     Returns:
-        The range, or None where the whole is to be sent: no header, another unit, several ranges
-        (a server may ignore those) or a header that is not valid.
+        The range, or None if the whole must be sent: no header, another unit, several ranges (a
+        server may ignore those) or an invalid header.
 
     Raises:
-        NotSatisfiable: There are no such bytes.
+        NotSatisfiable: The output does not have these bytes.
     """
     match = _RANGE.fullmatch((header or "").strip())
     first, last = match.groups() if match else ("", "")

@@ -38,14 +38,14 @@ _pid = 0
 
 
 def open_store(slug: str) -> Store:
-    """The store of a block, read from Prefect once per process.
+    """Open the store of a block; the block is read from Prefect once per process.
 
     Parameters:
         slug: ``<block type slug>/<block name>``, such as ``remote-file-system/results``.
 
     Raises:
-        BlockNotFound: There is no such block.
-        ConfigurationError: The block is of another type, or its settings do not fit.
+        BlockNotFound: The block does not exist.
+        ConfigurationError: The block has another type, or invalid settings.
         EngineUnavailable: Prefect cannot be reached.
     """
     block_type, _, name = slug.partition("/")
@@ -80,10 +80,10 @@ def load_block(slug: str | None) -> LocalFileSystem | RemoteFileSystem:
 
 
 def store_of(block: LocalFileSystem | RemoteFileSystem) -> Store:
-    """The store over a block that is loaded already, kept for the next time in this process.
+    """The store of a loaded block, cached in this process.
 
     Raises:
-        ConfigurationError: The settings of the block do not fit.
+        ConfigurationError: The settings of the block are invalid.
     """
     block_type = LOCAL if isinstance(block, LocalFileSystem) else REMOTE
     key = f"{block_type}:{block.model_dump_json()}"
@@ -101,28 +101,28 @@ def store_of(block: LocalFileSystem | RemoteFileSystem) -> Store:
 
 
 def forget(block: str) -> None:
-    """Have a block read again by its next user: it may have been made anew over another place.
+    """Drop a block from the cache, because it may have been saved again with another address.
 
     Parameters:
-        block: Its slug or Prefect's identifier, as it was opened with.
+        block: Its slug or Prefect's identifier, the same as when it was opened.
     """
     with _lock:
         _stores.pop(block, None)
 
 
 def open_folder(folder: Path) -> Store:
-    """A folder of this machine as a store, for what needs no block: only this machine reads it."""
+    """A folder of this machine as a store without a block; only this machine can read it."""
     path = str(folder.expanduser().absolute())
     Path(path).mkdir(parents=True, exist_ok=True)
     return LocalStore(f"{LOCAL}:{path}", UUID(int=0), path, fsspec.filesystem("file"))
 
 
 def read_reference(reference: str) -> str:
-    """The text that ``block:<block type slug>/<block name>#<path in the block>`` points to.
+    """Read the text that ``block:<block type slug>/<block name>#<path in the block>`` points to.
 
     Raises:
         ValueError: It is not such a reference.
-        OutputNotFound: The file is gone.
+        OutputNotFound: The file no longer exists.
         ConfigurationError, EngineUnavailable, StorageUnavailable: As ``open_store``.
     """
     slug, hash_sign, path = reference.removeprefix(REFERENCE_PREFIX).partition("#")
@@ -136,11 +136,11 @@ def save_remote_block(name: str, basepath: str, settings: Mapping[str, Any]) -> 
 
     Parameters:
         basepath: Address of a folder of the store, such as ``s3://bucket/folder``.
-        settings: Arguments of the fsspec file system. Prefect's API shows them to whoever may use
-            it, so credentials are better given to the processes by their environment.
+        settings: Arguments of the fsspec file system. Prefect's API shows them to all its
+            users, so pass credentials in the environment of the processes instead.
 
     Raises:
-        ConfigurationError: Prefect refuses the name or the basepath.
+        ConfigurationError: Prefect rejects the name or the basepath.
         EngineUnavailable: Prefect cannot be reached.
     """
     _save(name, lambda: RemoteFileSystem(basepath=basepath, settings=dict(settings)))
@@ -150,7 +150,7 @@ def save_local_block(name: str, basepath: str) -> None:
     """Create or overwrite the block ``local-file-system/<name>`` over a folder of this machine.
 
     Raises:
-        ConfigurationError: Prefect refuses the name.
+        ConfigurationError: Prefect rejects the name.
         EngineUnavailable: Prefect cannot be reached.
     """
     _save(name, lambda: LocalFileSystem(basepath=basepath))
@@ -169,7 +169,7 @@ def _save(name: str, block: Callable[[], LocalFileSystem | RemoteFileSystem]) ->
 
 
 def _cached(key: str, call: routes.Call) -> Store:
-    """The store kept under a key, or made of the block that is read."""
+    """The cached store of a key, or a new one for the block that is read."""
     known = _known(key)
     if known is not None:
         return known
@@ -215,7 +215,7 @@ def _over(block: LocalFileSystem | RemoteFileSystem, slug: str, document_id: UUI
 
 
 def _remote_filesystem(scheme: str, settings: Mapping[str, Any]) -> fsspec.AbstractFileSystem:
-    # fsspec's own cache would give back the file system that failed.
+    # fsspec's own cache would return the file system that failed.
     options = dict(settings) | {"skip_instance_cache": True}
     if scheme not in ("s3", "s3a"):
         return fsspec.filesystem(scheme, **options)

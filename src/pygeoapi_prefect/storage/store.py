@@ -24,7 +24,7 @@ from pygeoapi_prefect.errors import OutputNotFound, StorageFull, StorageUnavaila
 
 LOGGER = logging.getLogger(__name__)
 CHUNK_BYTES = 1024 * 1024
-PART_BYTES = 8 * CHUNK_BYTES  # what one request to the store carries while streaming
+PART_BYTES = 8 * CHUNK_BYTES  # size of one request to the store while streaming
 PROBE_BYTES = 64 * 1024
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 NO_SPACE_CODES = ("XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded")
@@ -32,7 +32,7 @@ INSUFFICIENT_STORAGE = 507
 
 
 class OutsideStore(ValueError):
-    """A path or location that does not lie inside the store it was given to."""
+    """A path or location outside the store."""
 
 
 class Store:
@@ -42,8 +42,8 @@ class Store:
         slug: ``<block type slug>/<block name>``.
         document_id: Prefect's identifier of the block document.
         basepath: Root of all locations, without a trailing slash.
-        failed: Whether the store was unavailable once. Such a store is opened anew by the next
-            user: its credentials or address may have been mended.
+        failed: True once the store was unavailable. The next user opens such a store again,
+            because its credentials or address may have been corrected.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Store:
         self._fs = filesystem
 
     def resolve(self, path_or_location: str) -> str:
-        """The full location of a path, or a location unchanged.
+        """Return the full location of a path, or a location unchanged.
 
         Raises:
             OutsideStore: It has ``..`` in it, is absolute or lies outside the basepath.
@@ -68,19 +68,19 @@ class Store:
         return f"{self.basepath}/{path}"
 
     def write(self, path: str, content: bytes) -> str:
-        """Write a file, whole or not at all; returns its location.
+        """Write a file atomically; returns its location.
 
         Raises:
             OutsideStore: As ``resolve``.
             StorageFull: It has no space left.
-            StorageUnavailable: The store cannot be reached or refuses.
+            StorageUnavailable: The store cannot be reached or denies access.
         """
         return self.write_stream(path, [content])
 
     def write_stream(self, path: str, chunks: Iterable[Buffer]) -> str:
         """Write a file from pieces without holding it in memory; as ``write`` otherwise.
 
-        An error of the iterator leaves no file behind and passes through.
+        If the iterator fails, no file is left behind, and its error is raised.
         """
         location = self.resolve(path)
         write = self._upload if "s3" in self._fs.protocol else self._write_beside
@@ -88,7 +88,7 @@ class Store:
         return location
 
     def _upload(self, location: str, chunks: Iterable[Buffer]) -> None:
-        """Write to S3: parts that become a file when the last one is there."""
+        """Write to S3 as a multipart upload, which becomes a file when it is complete."""
         with self._translated(writing=True):
             file = self._fs.open(location, "wb", block_size=PART_BYTES)
         try:
@@ -101,7 +101,7 @@ class Store:
             raise
 
     def _write_beside(self, location: str, chunks: Iterable[Buffer]) -> None:
-        """Write to a store with folders, where a file is seen while it is written: rename it."""
+        """Write to a store with folders under a temporary name, then rename the file."""
         folder = location.rpartition("/")[0]
         part = f"{folder}/.{uuid4().hex}.part"
         try:
@@ -137,10 +137,10 @@ class Store:
         """The whole content of a file.
 
         Raises:
-            OutputNotFound: There is no such file.
+            OutputNotFound: The file does not exist.
             OutsideStore: As ``resolve``.
             StorageFull: It has no space left.
-            StorageUnavailable: The store cannot be reached or refuses.
+            StorageUnavailable: The store cannot be reached or denies access.
         """
         location = self.resolve(path_or_location)
         with self._translated():
@@ -206,13 +206,13 @@ class Store:
         )
 
     def delete(self, path_or_location: str) -> None:
-        """Remove a file; it is no error if it is gone."""
+        """Remove a file; a missing file is not an error."""
         location = self.resolve(path_or_location)
         with suppress(OutputNotFound), self._translated():
             self._fs.rm_file(location)
 
     def delete_folder(self, path: str) -> None:
-        """Remove a folder with all that is in it; it is no error if it is gone."""
+        """Remove a folder and its content; a missing folder is not an error."""
         location = self.resolve(path)
         try:
             with self._translated():
@@ -224,11 +224,11 @@ class Store:
             return
 
     def delete_older(self, path: str, seconds: float) -> int:
-        """Remove the files of a folder that were written longer ago; returns how many there were.
+        """Remove the files of a folder that are older than ``seconds``; returns their number.
 
         Raises:
             OutsideStore: As ``resolve``.
-            StorageUnavailable: The store cannot be reached or refuses.
+            StorageUnavailable: The store cannot be reached or denies access.
         """
         location, before = self.resolve(path), datetime.now(UTC) - timedelta(seconds=seconds)
         try:
@@ -243,7 +243,7 @@ class Store:
         return len(old)
 
     def sign(self, path_or_location: str, seconds: int) -> str | None:
-        """An address that anyone may read the file from for so long; None if the store has none."""
+        """Return an address at which anybody can read the file for this time; else None."""
         location = self.resolve(path_or_location)
         with self._translated():
             try:
@@ -266,7 +266,7 @@ class Store:
 
     @contextmanager
     def _translated(self, *, writing: bool = False) -> Iterator[None]:
-        """Raise what the errors of the file system mean."""
+        """Translate the errors of the file system."""
         try:
             yield
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -278,7 +278,7 @@ class Store:
             raise self._unavailable(error) from error
 
     def _require_root(self) -> None:
-        """Tell a missing bucket from a missing file: only the latter is no fault of the store."""
+        """Distinguish a missing bucket, which is a failure of the store, from a missing file."""
         root = "{0.scheme}://{0.netloc}".format(urlsplit(self.basepath))
         try:
             self._fs.info(root)

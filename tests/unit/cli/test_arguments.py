@@ -41,10 +41,19 @@ def test_pygeoapi_finds_the_commands() -> None:
         (["deploy-process", "x", "--all"], "either a PROCESS_ID or --all"),
         (["create-storage-block", "name"], "Missing argument 'BASE_PATH'"),
         (["create-storage-block", "My_Block", "s3://bucket"], "lower-case letters"),
-        (["create-storage-block", "name", "bucket/folder"], "neither like s3://bucket/folder"),
-        (["create-storage-block", "name", "s3://"], "neither like s3://bucket/folder"),
-        (["create-storage-block", "name", "file:///tmp/x"], "neither like s3://bucket/folder"),
-        (["create-storage-block", "name", "/tmp/x", "http://s3"], "do not go with a local"),
+        (
+            ["create-storage-block", "name", "bucket/folder"],
+            "neither an address such as s3://bucket/folder",
+        ),
+        (
+            ["create-storage-block", "name", "s3://"],
+            "neither an address such as s3://bucket/folder",
+        ),
+        (
+            ["create-storage-block", "name", "file:///tmp/x"],
+            "neither an address such as s3://bucket/folder",
+        ),
+        (["create-storage-block", "name", "/tmp/x", "http://s3"], "cannot be used with a local"),
     ],
 )
 def test_wrong_arguments_are_explained(arguments: list[str], message: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def test_once_and_detach_exclude_each_other(tmp_path: Path) -> None:
     )
 
     assert result.exit_code == 2
-    assert "--once and --detach do not go together" in result.output
+    assert "--once and --detach cannot be combined" in result.output
 
 
 def test_the_supervisor_in_the_background_gets_the_same_options(

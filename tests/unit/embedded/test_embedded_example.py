@@ -44,5 +44,5 @@ def test_an_error_instead_of_results_is_said() -> None:
 
 
 def test_a_missing_example_is_said(tmp_path: Path) -> None:
-    with pytest.raises(EmbeddedError, match="is in none of"):
+    with pytest.raises(EmbeddedError, match="was not found in"):
         example.read_request([tmp_path])

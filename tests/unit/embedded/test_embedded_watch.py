@@ -81,7 +81,7 @@ def test_fault_21_a_rotation_that_fails_is_one_line(
     watched.stack._look()
     watched.stack._look()
     (line,) = watched.said
-    assert re.search(r"the older part of \S+web\.log cannot be kept \(.*No space left", line)
+    assert re.search(r"the older part of \S+web\.log was lost \(.*No space left", line)
     assert not watched.child.ended()
     assert watched.child.log.read_text() == ""
 
@@ -106,13 +106,15 @@ def test_fault_21_a_restart_that_fails_counts_as_an_end(watched: Watched) -> Non
     log = watched.child.log
     watched.end_child()
     watched.stack._look()
-    assert "started again in 1 s" in watched.said[-1]
+    assert "restarting it in 1 s" in watched.said[-1]
     log.rename(log.with_suffix(".kept"))
     log.mkdir()  # it cannot be opened for writing
     watched.look_until("web cannot be started")
-    assert any(re.search(r"cannot be started \(.*\); it is .* in 2 s", s) for s in watched.said)
+    assert any(
+        re.search(r"cannot be started \(.*\); restarting it in 2 s", s) for s in watched.said
+    )
     log.rmdir()
-    watched.look_until("web is started again, process")
+    watched.look_until("web was restarted, process")
     assert not watched.child.ended()
 
 

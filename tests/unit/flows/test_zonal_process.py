@@ -352,7 +352,7 @@ def test_fault_29_all_zones_together_are_bounded(
     raster = base64.b64encode(path.read_bytes()).decode()
     zones = [box(0, 0, 2, 2), box(0, 0, 2, 2), box(0, 0, 2, 2)]
     with pytest.raises(
-        InvalidJobParameterError, match="zone 3 they cover more than 40000000 cells"
+        InvalidJobParameterError, match="zones up to zone 3 cover more than 40000000 cells"
     ):
         run({"raster": raster, "zones": collection(*zones)})
     thin = feature("Polygon", [[[0, 0], [10, 9.99], [10, 10], [0, 0]]])

@@ -306,7 +306,7 @@ def test_an_array_of_links(items: list[Any]) -> None:
 
 @pytest.mark.parametrize("bad", [None, {"value": None}, [None, {"href": "x"}]], ids=json.dumps)
 def test_null_is_refused_with_advice(bad: Any) -> None:
-    with pytest.raises(ValidationError, match="null is not a value; leave the input out"):
+    with pytest.raises(ValidationError, match="null is not a valid value; omit the input"):
         parsed(bad)
 
 

@@ -224,7 +224,7 @@ def test_outputs_are_shown_as_what_they_are(pages: Pages) -> None:
     assert not {"big", "gone", "binary", "wrong"} & shown
     downloads = [urlsplit(e["href"]).path for e in page.all("a") if "download" in e]
     assert downloads == [f"/geo/jobs/j/results/{o.id}" for o in OUTPUTS]
-    assert "its file cannot be reached now" in text
+    assert "its file is not available" in text
     assert any(e.get("href") == "http://ui/runs/flow-run/run" for e in page.all("a"))
 
 

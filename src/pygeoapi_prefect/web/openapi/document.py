@@ -75,7 +75,7 @@ def _limit(settings: Settings) -> dict[str, Any]:
     return {
         "name": "limit",
         "in": "query",
-        "description": f"Greatest number of items; never more than {settings.max_limit} are given",
+        "description": f"Maximum number of items, at most {settings.max_limit}",
         "schema": schema,
     }
 
@@ -155,18 +155,18 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "sortby": {
         "name": "sortby",
         "in": "query",
-        "description": "Properties to sort by, each with + or - before it",
+        "description": "Properties to sort by, each with the prefix + or -",
         "schema": {"type": "array", "items": {"type": "string"}},
         "style": "form",
         "explode": False,
     },
 }
 _RESPONSES = {
-    "InvalidParameter": "A parameter is not as described",
-    "NotFound": "There is no such resource",
-    "ServerError": "Something unexpected; see the server log for details",
+    "InvalidParameter": "Invalid parameter",
+    "NotFound": "The resource does not exist",
+    "ServerError": "Unexpected error; see the server log for details",
     "Collection": "A collection",
     "Features": "Features, as GeoJSON",
     "Feature": "A feature, as GeoJSON",
-    "LandingPage": "Links to all there is",
+    "LandingPage": "Links to all resources",
 }

@@ -61,7 +61,7 @@ def _body(description: Mapping[str, Any]) -> dict[str, Any]:
         "properties": {
             "inputs": values,
             "outputs": {
-                "description": "The outputs that are wanted; without it all of them",
+                "description": "The requested outputs; if absent, all of them",
                 "type": "object",
                 "properties": dict.fromkeys(outputs, wanted),
                 "additionalProperties": False,
@@ -109,20 +109,20 @@ def _input(described: Mapping[str, Any]) -> dict[str, Any]:
 def _responses(description: Mapping[str, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {
         "200": {
-            "description": "The results: one output as it is, several as multipart/related, "
-            "or a JSON document of all; Link leads to the job",
+            "description": "The results: a single output unchanged, several as multipart/related, "
+            "or a JSON document of all; the header Link refers to the job",
             "headers": {"Link": _LINK, "Preference-Applied": _APPLIED},
             "content": _contents(description["outputs"]),
         },
         "204": {
-            "description": "Links to the outputs, all of which were wanted by reference; "
-            "or no output was made",
+            "description": "Links to the outputs, if all were requested by reference; "
+            "or no content, if the process returned no output",
             "headers": {"Link": _LINK, "Preference-Applied": _APPLIED},
         },
     }
     if "async-execute" in description["jobControlOptions"]:
         responses["201"] = {
-            "description": "The job was accepted, or takes longer than the client waits",
+            "description": "The job was accepted, or did not finish within the wait time",
             "headers": {
                 "Location": {"$ref": "#/components/headers/Location"},
                 "Preference-Applied": _APPLIED,

@@ -12,7 +12,7 @@ function inputs() {
     try {
       found[control.name] = control.dataset.reads === "text" ? control.value : JSON.parse(control.value);
     } catch (error) {
-      control.setCustomValidity("This is not JSON: " + error.message);
+      control.setCustomValidity("Invalid JSON: " + error.message);
       control.reportValidity();
       return null;
     }
@@ -44,7 +44,7 @@ form.addEventListener("submit", async (event) => {
   const async_ = document.getElementById("async");
   const headers = { "Content-Type": "application/json", Accept: "application/json" };
   if (!async_ || async_.checked) headers.Prefer = "respond-async";
-  tell("Sent; waiting for the answer ...", "info");
+  tell("Sent; waiting for the response ...", "info");
   try {
     const reply = await fetch(form.dataset.execute, { method: "POST", headers, body: JSON.stringify({ inputs: values }) });
     const type = reply.headers.get("Content-Type") || "";
@@ -54,6 +54,6 @@ form.addEventListener("submit", async (event) => {
     if (job) location.assign(form.dataset.jobs + encodeURIComponent(job) + "?f=html");
     else tell(typeof body === "string" ? body : JSON.stringify(body, null, 2), "success");
   } catch (error) {
-    tell("The service did not answer: " + error.message, "danger");
+    tell("The service did not respond: " + error.message, "danger");
   }
 });

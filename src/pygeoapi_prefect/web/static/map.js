@@ -21,7 +21,7 @@ async function draw(element) {
   const land = await (await fetch(element.dataset.land)).json();
   L.geoJSON(land, { style: LAND, interactive: false }).addTo(map);
   const reply = await fetch(element.dataset.map);
-  if (!reply.ok) throw new Error("the output cannot be read now");
+  if (!reply.ok) throw new Error("the output is not available");
   const layer = L.geoJSON(await reply.json(), {
     style: OUTPUT,
     pointToLayer: (_, at) => L.circleMarker(at, { ...OUTPUT, radius: 7 }),

@@ -17,6 +17,7 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import MappingProxyType, ModuleType
+from typing import override
 
 from pygeoapi_prefect.models import reference
 
@@ -33,10 +34,12 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 class AliasFinder(MetaPathFinder, Loader):
     """Finds and loads the modules of ``ALIASES``."""
 
+    @override
     def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
         real = ALIASES.get(fullname)
         return None if real is None else ModuleSpec(fullname, self, origin=real)
 
+    @override
     def exec_module(self, module: ModuleType) -> None:
         # The import system goes on with what it finds under the name, and binds that in the parent.
         sys.modules[module.__name__] = import_module(ALIASES[module.__name__])

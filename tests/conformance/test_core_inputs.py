@@ -4,7 +4,7 @@ import base64
 import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import Any, override
 
 import pytest
 
@@ -70,6 +70,7 @@ def number_elsewhere() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"4.5")
 
+        @override
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 

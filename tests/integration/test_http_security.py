@@ -5,7 +5,7 @@ import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 import pytest
 
@@ -37,6 +37,7 @@ class Marker:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @override
     def __reduce__(self) -> Any:
         return Path.touch, (self.path,)
 

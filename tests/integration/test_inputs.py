@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import Any, override
 
 import httpx
 import pytest
@@ -33,6 +33,7 @@ def served(content: bytes, media_type: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
+        @override
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 

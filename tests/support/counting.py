@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, override
 
 REQUEST = re.compile(rb"(GET|POST|PATCH|PUT|DELETE) (/\S*) HTTP/1\.1\r\n")
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
@@ -54,6 +54,7 @@ def counting(host: str, port: int) -> Iterator[Counter]:
                 end.shutdown(socket.SHUT_RDWR)
 
     class Handler(socketserver.BaseRequestHandler):
+        @override
         def handle(self) -> None:
             counter.connections += 1
             with socket.create_connection((host, port)) as server:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import override
 
 
 @contextmanager
@@ -45,6 +46,7 @@ def fake_pygeoapi(*statuses: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
+        @override
         def log_message(self, *_: object) -> None:
             pass
 

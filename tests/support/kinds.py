@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, override
 
 import httpx
 
@@ -33,6 +33,7 @@ class Cell:
     media_type: str
     state: str = ""
 
+    @override
     def __str__(self) -> str:
         return f"{self.status} {self.media_type}".strip()
 
@@ -56,6 +57,7 @@ class Row:
     sync: bool = True
     cells: dict[str, Cell] = field(default_factory=dict)
 
+    @override
     def __str__(self) -> str:
         answers = [str(self.cells.get(column, "")) for column in ("here", "waiting", "results")]
         states = " / ".join(dict.fromkeys(c.state for c in self.cells.values()))

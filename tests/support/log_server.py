@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import Any, override
 
 from prefect.settings import PREFECT_CLIENT_CSRF_SUPPORT_ENABLED, temporary_settings
 
@@ -84,6 +84,7 @@ def log_server() -> Iterator[LogServer]:
             self.end_headers()
             self.wfile.write(data)
 
+        @override
         def log_message(self, *_: object) -> None:
             pass
 

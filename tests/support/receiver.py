@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import Any, override
 
 from support.listening import listening
 
@@ -56,6 +56,7 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
+        @override
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 

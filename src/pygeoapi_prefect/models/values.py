@@ -17,7 +17,7 @@ null                                                   an error
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, override
 
 from pydantic import (
     AfterValidator,
@@ -93,6 +93,7 @@ class ExecutionInputValueNoObjectArray(DunderRoot, list[Any]):
     """
 
     @property
+    @override
     def root(self) -> Self:
         """The list itself."""
         return self
@@ -102,6 +103,7 @@ class ExecutionInputObject(DunderRoot, dict[str, Any]):
     """An object, as a dict that offers itself as ``root`` and ``__root__`` as well."""
 
     @property
+    @override
     def root(self) -> Self:
         """The dict itself."""
         return self

@@ -1,7 +1,7 @@
 """The base class of processes whose computation is a Prefect flow."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, override
 
 from prefect import Flow
 from pydantic import ValidationError
@@ -37,6 +37,7 @@ class BasePrefectProcessor(BaseProcessor):  # type: ignore[misc]  # pygeoapi is 
     deployment_info: PrefectDeployment | None = None
     result_storage_block: str | None = None
 
+    @override
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         flow = cls.__dict__.get("process_flow")

@@ -1,6 +1,6 @@
 """The job configuration: that of Prefect's process worker, and limits."""
 
-from typing import Any, Self
+from typing import Any, Self, override
 
 from prefect.client.orchestration import PrefectClient
 from pydantic import Field
@@ -25,6 +25,7 @@ class JobConfiguration(ProcessJobConfiguration):
     )
 
     @classmethod
+    @override
     async def from_template_and_values(
         cls,
         base_job_template: dict[str, Any],

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 import anyio.abc
 from prefect.client.schemas.objects import FlowRun, WorkPool
@@ -91,6 +91,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
 
     # -- Prefect's interface -------------------------------------------------------------------
 
+    @override
     async def setup(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="pygeoapi-worker-"))
         orphans.adopt()
@@ -125,6 +126,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         self._services = [asyncio.create_task(self._keep(service)) for service in services]
         LOGGER.info("Worker %s is ready for %d jobs at a time", self.name, self._slots)
 
+    @override
     async def teardown(self, *exc_info: Any) -> None:
         for service in self._services:
             service.cancel()
@@ -141,18 +143,21 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             await self._api.forget_worker(self._work_pool_name, self.name)
         await super().teardown(*exc_info)
 
+    @override
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Prefect's poll, every ``PREFECT_WORKER_QUERY_SECONDS``: the safety net of the events."""
         if self._dispatcher is not None:
             self._dispatcher.nudge()
         return []
 
+    @override
     def is_worker_still_polling(self, query_interval_seconds: float) -> bool:
         if self._dispatcher is None:
             return True
         silent = time.monotonic() - self._dispatcher.heard
         return silent <= UNHEALTHY_POLLS * query_interval_seconds
 
+    @override
     async def run(
         self,
         flow_run: FlowRun,
@@ -166,15 +171,18 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         """
         raise NotImplementedError("this worker runs deployments only")
 
+    @override
     def _record_work_pool_snapshot(self, work_pool: WorkPool) -> None:
         if work_pool.type == POOL_TYPE:
             # Ours is a worker for pools of this type; the same type as before is not compared.
             self._work_pool = work_pool
         super()._record_work_pool_snapshot(work_pool)
 
+    @override
     async def _setup_cancellation_observer(self) -> None:
         """Nothing: we listen ourselves, for claimed and running jobs alike."""
 
+    @override
     async def _sync_and_initialize(self) -> None:
         """Heartbeat; once it works, an outage of Prefect does not end the worker."""
         try:

@@ -3,6 +3,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import override
 
 import pytest
 
@@ -21,6 +22,7 @@ class Slow(BaseHTTPRequestHandler):
         self.send_response(200 if self.asked > 2 else 503)
         self.end_headers()
 
+    @override
     def log_message(self, format: str, *args: object) -> None:
         """Nothing on the test's output."""
 

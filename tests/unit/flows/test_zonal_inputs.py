@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 import numpy as np
 import pytest
@@ -27,6 +27,7 @@ SQUARE = box(0, 0, 1, 1)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
+    @override
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
+from typing import override
 
 import pytest
 
@@ -27,6 +28,7 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b"\xff\xfe" if self.path == "/bad" else b"{}")
 
+    @override
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 

@@ -1,5 +1,7 @@
 """Messages that hold what others have written."""
 
+from typing import override
+
 import pytest
 
 from pygeoapi_prefect.models.message import MAX_MESSAGE, clean, listed, named
@@ -36,6 +38,7 @@ def test_long_messages_are_cut() -> None:
 
 def test_an_error_without_a_message_of_its_own_has_its_class() -> None:
     class Broken(Exception):
+        @override
         def __str__(self) -> str:
             raise RuntimeError("no")
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import override
 
 import pytest
 
@@ -101,6 +102,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
             time.sleep(0.05)
 
+    @override
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 

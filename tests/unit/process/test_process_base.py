@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from typing import Any
+from typing import Any, override
 
 import pytest
 from prefect import Flow, flow
@@ -41,6 +41,7 @@ class DescribedByProperty(BasePrefectProcessor):
     process_flow = adder
 
     @property
+    @override
     def process_description(self) -> ProcessDescription:  # type: ignore[override]
         return DESCRIPTION.model_copy(update={"title": self.name})
 

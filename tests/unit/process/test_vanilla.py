@@ -5,7 +5,7 @@ import functools
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 import pytest
 from pygeoapi.process.base import BaseProcessor, ProcessorExecuteError
@@ -39,6 +39,7 @@ class WithOutputs(Plain):
         super().__init__(processor_def)
         self.supports_outputs = True
 
+    @override
     def execute(self, data: dict[str, Any], outputs: Any = None) -> tuple[str, Any]:
         return "application/json", {"data": data, "outputs": outputs}
 
@@ -46,6 +47,7 @@ class WithOutputs(Plain):
 class Failing(Plain):
     """Has a message for the log and one for the client."""
 
+    @override
     def execute(self, data: dict[str, Any]) -> tuple[str, Any]:
         raise ProcessorExecuteError("secret path", user_msg="the input is not usable")
 
@@ -157,35 +159,41 @@ def test_the_generic_flow_has_the_name_of_the_process() -> None:
 class Coroutine(Plain):
     """Waits for something, as a client of another service does."""
 
+    @override
     async def execute(self, data: dict[str, Any]) -> tuple[str, Any]:  # type: ignore[override]
         await asyncio.sleep(0)
         return "application/json", {"data": data, "job": self.job_id}
 
 
 class CoroutineWithOutputs(WithOutputs):
+    @override
     async def execute(self, data: dict[str, Any], outputs: Any = None) -> tuple[str, Any]:  # type: ignore[override]
         await asyncio.sleep(0)
         return "application/json", {"data": data, "outputs": outputs}
 
 
 class FailingCoroutine(Plain):
+    @override
     async def execute(self, data: dict[str, Any]) -> tuple[str, Any]:  # type: ignore[override]
         raise ProcessorExecuteError("secret path", user_msg="the input is not usable")
 
 
 class Generator(Plain):
+    @override
     def execute(self, data: dict[str, Any]) -> Iterator[Any]:  # type: ignore[override]
         yield "application/json"
         yield data
 
 
 class AsyncGenerator(Plain):
+    @override
     async def execute(self, data: dict[str, Any]) -> AsyncIterator[Any]:  # type: ignore[override]
         yield "application/json"
 
 
 class WrappedGenerator(Plain):
     @functools.wraps(Generator.execute)
+    @override
     def execute(self, *args: Any) -> Any:  # type: ignore[override]
         return Generator.execute(*args)
 
@@ -193,6 +201,7 @@ class WrappedGenerator(Plain):
 class Returning(Plain):
     """Returns whatever the input says."""
 
+    @override
     def execute(self, data: dict[str, Any]) -> Any:
         return data["value"]
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import override
 from uuid import uuid4
 
 import fsspec
@@ -75,6 +76,7 @@ class FullStore(BaseHTTPRequestHandler):
 
     do_POST = do_PUT  # noqa: N815
 
+    @override
     def log_message(self, *_: object) -> None:
         pass
 

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import override
 
 import pytest
 
@@ -107,6 +108,7 @@ def test_another_run_was_quicker(source: Folder, tmp_path: Path, scratch: Path) 
     cache = tmp_path / "cache"
 
     class Slow(Folder):
+        @override
         def get_directory(
             self, from_path: str | None = None, local_path: str | None = None
         ) -> None:

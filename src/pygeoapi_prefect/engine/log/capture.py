@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any, cast, override
 
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging import loggers
@@ -73,6 +73,7 @@ class Handler(logging.Handler):
         super().__init__()
         self._instead_of = instead_of
 
+    @override
     def handle(self, record: logging.LogRecord) -> bool:
         """Take a record, once; a line with arguments that do not fit is taken without them."""
         log = current()

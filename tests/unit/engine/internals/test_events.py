@@ -17,7 +17,7 @@ def event(name: str, state: str = "RUNNING", related: str | None = None) -> Even
     before = datetime.now(UTC) - timedelta(minutes=1)  # a filter ends where it was made
     return Event(
         occurred=before, event=name, resource=Resource.model_validate(resource), related=others
-    )  # type: ignore[arg-type]
+    )
 
 
 @pytest.mark.parametrize(("state", "chosen"), [("FAILED", True), ("RUNNING", False)])

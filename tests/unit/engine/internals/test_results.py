@@ -5,15 +5,16 @@ import pytest
 from pygeoapi_prefect.engine.internals import results
 from pygeoapi_prefect.engine.internals.results import Stored
 
+BLOCK = "0195a1c4-0000-7000-8000-000000000001"
 DATA = {
     "storage_key": "1/record",
-    "storage_block_id": "0195a1c4-0000-7000-8000-000000000001",
+    "storage_block_id": BLOCK,
     "serializer": {"type": "json", "jsonlib": "json"},
 }
 
 
 def test_the_place_is_read() -> None:
-    assert results.stored(DATA) == Stored("1/record", DATA["storage_block_id"], "json")
+    assert results.stored(DATA) == Stored("1/record", BLOCK, "json")
 
 
 @pytest.mark.parametrize(

@@ -41,3 +41,21 @@ def test_the_contract_notices_an_indirect_import(tmp_path: Path) -> None:
     assert found.returncode == 1, found.stdout + found.stderr
     assert "pygeoapi_prefect.execution is not allowed to import prefect" in found.stdout
     assert "pygeoapi_prefect.storage.blocks -> prefect" in found.stdout
+
+
+IMPORT_INTERNALS = """
+import importlib, pkgutil, sys
+package = importlib.import_module("pygeoapi_prefect.engine.internals")
+for module in pkgutil.iter_modules(package.__path__):
+    if module.name not in {"running", "shortcuts", "signals", "workers"}:
+        importlib.import_module(f"{package.__name__}.{module.name}")
+print(*sorted(name for name in sys.modules if name.startswith(
+    ("prefect.engine", "prefect.flow_engine", "prefect.task_engine", "prefect.runner",
+     "prefect.workers", "prefect.server"))))
+"""
+
+
+def test_the_internals_that_the_web_process_uses_load_no_engine_of_prefects() -> None:
+    line = [sys.executable, "-c", IMPORT_INTERNALS]
+    loaded = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []

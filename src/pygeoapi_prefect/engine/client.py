@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.context import SettingsContext, get_settings_context
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES
+from prefect.settings import PREFECT_API_URL
 
 from pygeoapi_prefect.engine import routes
 from pygeoapi_prefect.engine.errors import translate_errors
+from pygeoapi_prefect.engine.internals.settings import SettingsContext, without_retries
 from pygeoapi_prefect.errors import EngineUnavailable
 
 TIMEOUT = httpx.Timeout(10, connect=2)
@@ -114,7 +114,5 @@ def _client() -> tuple[SyncPrefectClient, SettingsContext]:
 
 
 def _keep(client: SyncPrefectClient) -> None:
-    current = get_settings_context()
-    settings = current.settings.copy_with_update({PREFECT_CLIENT_MAX_RETRIES: 0})
     _clients.clear()  # what a parent process had is not ours to use
-    _clients[os.getpid()] = client, SettingsContext(profile=current.profile, settings=settings)
+    _clients[os.getpid()] = client, without_retries()

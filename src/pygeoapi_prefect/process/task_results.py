@@ -21,6 +21,8 @@ from prefect.locking.filesystem import FileSystemLockManager
 from prefect.results import ResultStore
 from prefect.task_engine import BaseTaskRunEngine
 
+from pygeoapi_prefect.engine.internals.blocks import identifier_of
+
 SHARED = "shared-task-results"
 """Folder of results that a cache policy shares among jobs."""
 OWN = "task-results"
@@ -49,7 +51,8 @@ def own_block(flow: Flow[..., Any]) -> str | None:
     block = flow.result_storage
     if block is None or isinstance(block, str):
         return block
-    return str(getattr(block, "_block_document_id", None) or "") or None
+    identifier = identifier_of(block)
+    return str(identifier) if identifier else None
 
 
 def new_key(folder: str) -> str:

@@ -18,6 +18,7 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
 from pygeoapi_prefect.engine import routes
 from pygeoapi_prefect.engine.client import api, check, send
+from pygeoapi_prefect.engine.internals.blocks import identifier_of, name_of
 from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError
 from pygeoapi_prefect.storage.store import LocalStore, Store
 
@@ -90,9 +91,9 @@ def store_of(block: LocalFileSystem | RemoteFileSystem) -> Store:
     known = _known(key)
     if known is not None:
         return known
-    slug = f"{block_type}/{block._block_document_name or 'unsaved'}"
+    slug = f"{block_type}/{name_of(block) or 'unsaved'}"
     try:
-        store = _over(block, slug, block._block_document_id or UUID(int=0))
+        store = _over(block, slug, identifier_of(block) or UUID(int=0))
     except (ImportError, TypeError, ValueError) as error:
         raise ConfigurationError(f"the block {slug!r} cannot be used: {error}") from error
     with _lock:

@@ -5,9 +5,22 @@ Needed because ``Block.load`` asks Prefect's API for the document each time.
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from prefect.blocks.core import Block
 from prefect.client.schemas.objects import BlockDocument
+
+
+def identifier_of(block: object) -> UUID | None:
+    """Prefect's identifier of a loaded block; None if it was never saved."""
+    found: UUID | None = getattr(block, "_block_document_id", None)
+    return found
+
+
+def name_of(block: object) -> str | None:
+    """Name of a loaded block, without its type; None if it was never saved."""
+    found: str | None = getattr(block, "_block_document_name", None)
+    return found
 
 
 def block_of(document: Mapping[str, Any]) -> Any:

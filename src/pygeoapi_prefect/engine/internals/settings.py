@@ -5,9 +5,10 @@ because the heartbeat of a flow cannot be turned off by an environment variable.
 """
 
 from prefect.context import SettingsContext, get_settings_context
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES
 from prefect.settings.models.root import Settings
 
-__all__ = ["Settings", "entered", "read", "without_heartbeat"]
+__all__ = ["Settings", "SettingsContext", "entered", "read", "without_heartbeat", "without_retries"]
 
 
 def read() -> Settings:
@@ -26,6 +27,12 @@ def without_heartbeat(settings: Settings) -> Settings:
     """
     flows = settings.flows.model_copy(update={"heartbeat_frequency": None})
     return settings.model_copy(update={"flows": flows})
+
+
+def without_retries() -> SettingsContext:
+    """The current settings without the retries of Prefect's clients; enter a copy of it."""
+    current = get_settings_context()
+    return entered(current.settings.copy_with_update({PREFECT_CLIENT_MAX_RETRIES: 0}))
 
 
 def entered(settings: Settings) -> SettingsContext:

@@ -4,9 +4,6 @@ Which run that is, is told by a context variable: a web process works for severa
 that a process starts there have to be given its context (docs/processes.md): a pool that runs share
 belongs to none of them, and a thread may outlive the run that started it. The process of a job has
 one run only; there it holds in all threads, whoever has started them.
-
-What is private of Prefect is here: its handlers for runs (``APILogHandler``), which are replaced by
-ours because they lose lines, and its stand-in for ``print``.
 """
 
 import builtins
@@ -17,13 +14,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, cast, override
+from typing import Any, override
 
 from prefect.context import FlowRunContext, TaskRunContext
-from prefect.logging import loggers
-from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_LOGGING_LEVEL
 
+from pygeoapi_prefect.engine.internals.logs import replace_handlers, replace_print
 from pygeoapi_prefect.engine.log.runlog import RunLog
 
 SEEN = "pygeoapi_in_run_log"
@@ -138,13 +134,9 @@ def install() -> None:
         handler.setLevel(level)
         handler.addFilter(_is_wanted)
         root.addHandler(handler)
-        known = [*logging.root.manager.loggerDict.values(), root]
-        for logger in (each for each in known if isinstance(each, logging.Logger)):
-            for old in [h for h in logger.handlers if type(h) is APILogHandler]:
-                logger.removeHandler(old)
-                logger.addHandler(Handler(old))
+        replace_handlers(Handler)
         # What Prefect would put in print's place goes for all threads, and takes redirections.
-        builtins.print = loggers.print_as_log = cast(Any, run_print)
+        replace_print(run_print)
 
 
 def _lower(root: logging.Logger, level: int) -> None:

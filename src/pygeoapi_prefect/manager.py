@@ -1,9 +1,11 @@
 """pygeoapi's process manager interface, translated to the jobs of this library.
 
-It holds no logic of its own. ``pygeoapi_prefect.web`` uses its ``jobs`` and ``registry`` only; an
-unmodified ``pygeoapi serve`` calls the methods below, within what core passes on.
+It holds no logic of its own. ``pygeoapi_prefect.web`` uses its ``commands``, ``queries`` and
+``registry`` only; an unmodified ``pygeoapi serve`` calls the methods below, within what core passes
+on.
 """
 
+import json
 import logging
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -17,8 +19,10 @@ from werkzeug.exceptions import HTTPException
 
 from pygeoapi_prefect import errors, pygeoapi_helpers
 from pygeoapi_prefect.config import Settings
-from pygeoapi_prefect.execution import request as execute_request
-from pygeoapi_prefect.jobs.service import Jobs
+from pygeoapi_prefect.execution.request import Received
+from pygeoapi_prefect.jobs.commands import Commands
+from pygeoapi_prefect.jobs.queries import Queries
+from pygeoapi_prefect.models.documents import StatusInfo
 from pygeoapi_prefect.process.registry import Registry
 from pygeoapi_prefect.pygeoapi_helpers import (
     JobStatus,
@@ -58,7 +62,8 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
         self.processes: OrderedDict[str, Any] = OrderedDict(
             (process_id, configured[process_id]) for process_id in self.registry.ids()
         )
-        self.jobs = Jobs(settings, self.registry)
+        self.commands = Commands(settings)
+        self.queries = Queries(settings)
 
     def get_processor(self, process_id: str) -> core.BaseProcessor:
         """A new processor; core reads its metadata and changes them."""
@@ -75,8 +80,8 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """A page of jobs, newest first, in the form that core expects."""
         with _for_core():
-            page = self.jobs.page(limit or self.settings.default_limit, offset or 0)
-            total = self.jobs.count()
+            page = self.queries.page(limit or self.settings.default_limit, offset or 0)
+            total = self.queries.count()
         return {"jobs": [_core_job(info) for info in page.jobs], "numberMatched": total}
 
     def get_job(self, job_id: str) -> dict[str, Any]:
@@ -86,7 +91,7 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
             pygeoapi.process.base.JobNotFoundError: There is no such job.
         """
         with _for_core():
-            return _core_job(self.jobs.get(job_id))
+            return _core_job(self.queries.get(job_id))
 
     def get_job_result(self, job_id: str) -> tuple[str, Any]:
         """Media type and content of the results.
@@ -95,7 +100,7 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
             pygeoapi.process.base.JobNotFoundError: There is no such job.
         """
         with _for_core():
-            return _content(self.jobs.results(job_id))
+            return _content(self.queries.results(job_id))
 
     def delete_job(self, job_id: str) -> bool:
         """Cancel a job that runs, or remove one that has ended.
@@ -104,7 +109,7 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
             pygeoapi.process.base.JobNotFoundError: There is no such job.
         """
         with _for_core():
-            self.jobs.dismiss(job_id)
+            self.commands.dismiss(job_id)
         return True
 
     def execute_process(
@@ -116,16 +121,16 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
         subscriber: Subscriber | None = None,
         requested_response: str = "raw",
     ) -> tuple[str, str, Any, JobStatus, dict[str, str]]:
-        """Run a process; see ``jobs.service.Jobs.execute``."""
+        """Run a process; see ``jobs.commands.Commands.execute``."""
         body = {"inputs": data_dict, "outputs": requested_outputs, "response": requested_response}
         if subscriber is not None:
             body["subscriber"] = {"successUri": subscriber.success_uri}
         respond_async = execution_mode == RequestedProcessExecutionMode.respond_async
+        received = Received(
+            lambda: json.dumps(body).encode(), prefer=["respond-async"] if respond_async else []
+        )
         with _for_core():
-            execute_request.check(body)
-            execution = self.jobs.execute(
-                process_id, body, ["respond-async"] if respond_async else []
-            )
+            execution = self.commands.execute(self.registry.get(process_id), received)
         job_id = execution.job_id
         if execution.reply is None:
             headers = {"Preference-Applied": "respond-async"}  # without it core sends no statusInfo
@@ -143,7 +148,7 @@ def _settings(manager_def: dict[str, Any]) -> Settings:
     return Settings.from_config(config)
 
 
-def _core_job(info: dict[str, Any]) -> dict[str, Any]:
+def _core_job(info: StatusInfo) -> dict[str, Any]:
     process = info.get("processID", "")
     job = {**ABSENT, **info, "identifier": info["jobID"], "process_id": process}
     job["started"] = info.get("started") or info["created"]

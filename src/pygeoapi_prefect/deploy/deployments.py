@@ -180,13 +180,8 @@ def _full_name(flow: Flow[..., Any], target: PrefectDeployment) -> str:
 
 def _result_block(process: Process) -> str:
     """The slug of the block for results; it must exist, or every job would fail."""
-    if process.result_storage is None:
-        raise ConfigurationError(
-            f"process '{process.id}' has no block for its results: set processor.prefect."
-            "result_storage or server.manager.result_storage in the configuration"
-        )
-    _require_block(process.result_storage, "its results")
-    return process.result_storage
+    _require_block(process.result_block, "its results")
+    return process.result_block
 
 
 def _provide_code(process: Process, flow: Flow[..., Any]) -> _Code:

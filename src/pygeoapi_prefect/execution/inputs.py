@@ -14,8 +14,10 @@ from pygeoapi_prefect.execution import explain
 from pygeoapi_prefect.execution.faults import MAX_COUNTED, Faults, pointer
 from pygeoapi_prefect.execution.schema import Rules, rules
 from pygeoapi_prefect.execution.wording import expected
+from pygeoapi_prefect.models.media_types import essence
 from pygeoapi_prefect.models.message import MAX_NAME, clean
 from pygeoapi_prefect.models.uri import is_uri
+from pygeoapi_prefect.models.values import is_link, is_qualified
 
 Fetch = Callable[[str, Mapping[str, Any]], Any]
 """Called with the input's id and a link; returns the JSON value or text of its target."""
@@ -23,8 +25,6 @@ Check = Callable[[str, Mapping[str, Any], bool], None]
 """Called with the input's id, a link, and true if the process itself opens it, false if it is
 fetched here; raises if the link is not allowed."""
 
-QUALIFIERS = frozenset({"value", "format", "mediaType", "encoding", "schema"})
-LINK_MEMBERS = frozenset({"href", "type", "rel", "title", "hreflang", "format", "schema"})
 BINARY_FORMATS = frozenset({"byte", "binary"})
 MAX_FORMS = 1000
 """Links and qualified values among the values of one input: each costs more than a plain value."""
@@ -187,7 +187,7 @@ class _Input:
         declared = _media_type(qualified)
         parts = self._schema.get("oneOf") or self._schema.get("anyOf") or [self._schema]
         wanted = [part.get("contentMediaType") for part in parts]
-        if declared and all(wanted) and _essence(declared) not in map(_essence, wanted):
+        if declared and all(wanted) and essence(declared) not in map(essence, map(str, wanted)):
             told = clean(declared, MAX_NAME)
             self._fault(path, f"expected the media type {' or '.join(wanted)}, not {told}")
 
@@ -211,27 +211,9 @@ def _media_type(qualifier: Mapping[str, Any]) -> str:
     return str(qualifier.get("mediaType") or qualifier.get("type") or nested or "")
 
 
-def _essence(media_type: object) -> str:
-    return str(media_type).partition(";")[0].strip().lower()
-
-
-def is_link(value: object) -> bool:
-    """Return true if a value is a reference (``link.yaml``)."""
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("href"), str)
-        and set(value) <= LINK_MEMBERS
-    )
-
-
-def is_qualified(value: object) -> bool:
-    """Return true if a value is qualified (``qualifiedInputValue.yaml``)."""
-    return isinstance(value, dict) and "value" in value and set(value) <= QUALIFIERS
-
-
 def is_text(link: Mapping[str, Any]) -> bool:
     """Return true if a link declares plain text: a string as it is, without quotes."""
-    return _essence(_media_type(link)) == "text/plain"
+    return essence(_media_type(link)) == "text/plain"
 
 
 def _is_json(schema: Mapping[str, Any], link: Mapping[str, Any]) -> bool:

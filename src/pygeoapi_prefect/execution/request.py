@@ -1,12 +1,13 @@
-"""The body of an execute request, from bytes to an object of bounded depth.
+"""An execute request, from bytes to members that have the right form.
 
 OGC API - Processes - Part 1, 7.11.2 and ``execute.yaml``.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal, Self, cast
 
 from jsonschema_rs import Draft201909Validator
 
@@ -15,6 +16,8 @@ from pygeoapi_prefect.errors import (
     UnsupportedMediaType,
 )
 from pygeoapi_prefect.models import strict_json
+from pygeoapi_prefect.models.documents import WantedOutput
+from pygeoapi_prefect.models.media_types import essence, is_json_type
 from pygeoapi_prefect.models.message import MAX_NAME, clean, listed, named
 from pygeoapi_prefect.models.uri import is_uri
 
@@ -33,7 +36,74 @@ RESPONSES = ("raw", "document")
 TRANSMISSIONS = ("value", "reference")
 
 
-def parse(body: bytes, content_type: str | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Received:
+    """An execute request as it has arrived.
+
+    Attributes:
+        read: Reads the body, UTF-8 encoded JSON text. It is called once, and nobody keeps the body
+            while a client waits for the results.
+        content_type: The header ``Content-Type``; none is taken for JSON.
+        prefer: The values of all ``Prefer`` headers.
+    """
+
+    read: Callable[[], bytes]
+    content_type: str | None = None
+    prefer: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """An execute request (``execute.yaml``) whose members have the right form.
+
+    Attributes:
+        inputs: Values by the inputs' identifiers, as they came.
+        outputs: The outputs that are wanted; None means all of them.
+        response: Form of the results.
+        subscriber: Callback URLs by the members of ``subscriber.yaml``; empty if there are none.
+        others: Members that the standard does not define; the flow gets them as they came.
+    """
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, WantedOutput] | None = None
+    response: Literal["raw", "document"] = "raw"
+    subscriber: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Check the members other than the inputs' values; one that is null counts as absent.
+
+        Raises:
+            InvalidJobParameterError: A member has the wrong form; says which.
+        """
+        members = {name: value for name, value in document.items() if value is not None}
+        response = members.pop("response", "raw")
+        if response not in RESPONSES:
+            raise InvalidJobParameterError("'response' must be 'raw' or 'document'")
+        for name in ("inputs", "outputs", "subscriber"):
+            if not isinstance(members.get(name, {}), dict):
+                raise InvalidJobParameterError(f"'{name}' must be a JSON object")
+        return cls(
+            inputs=members.pop("inputs", {}),
+            response=cast(Literal["raw", "document"], response),
+            subscriber=_subscriber(members.pop("subscriber", None)),
+            outputs=_outputs(members.pop("outputs", None)),
+            others=members,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the members that were given, as JSON data, and always the inputs."""
+        given = {
+            "outputs": self.outputs,
+            "response": None if self.response == "raw" else self.response,
+            "subscriber": self.subscriber or None,
+        }
+        kept = {name: value for name, value in given.items() if value is not None}
+        return {**self.others, "inputs": self.inputs, **kept}
+
+
+def parse(body: bytes, content_type: str | None) -> Request:
     """Read an execute request.
 
     Args:
@@ -44,17 +114,15 @@ def parse(body: bytes, content_type: str | None) -> dict[str, Any]:
         UnsupportedMediaType: The body is declared as something else than JSON.
         InvalidJobParameterError: The body is not a JSON object, or a member has the wrong form.
     """
-    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
+    if content_type and not is_json_type(content_type):
+        told = clean(essence(content_type), MAX_NAME)
         raise UnsupportedMediaType(
-            "The body of an execute request must be application/json, not "
-            f"{clean(media_type, MAX_NAME)}"
+            f"The body of an execute request must be application/json, not {told}"
         )
-    request = load(body)
-    if not isinstance(request, dict):
+    document = load(body)
+    if not isinstance(document, dict):
         raise InvalidJobParameterError("The body must be a JSON object with the member 'inputs'")
-    check(request)
-    return request
+    return Request.from_json(document)
 
 
 def load(body: bytes) -> Any:
@@ -112,43 +180,31 @@ def _shallow() -> Draft201909Validator:
     return Draft201909Validator(whole, offline=True)
 
 
-def check(request: dict[str, Any]) -> None:
-    """Check the members other than the inputs' values; a member that is null is removed.
-
-    Raises:
-        InvalidJobParameterError: A member has the wrong form; says which.
-    """
-    for name in [name for name in request if request[name] is None]:
-        del request[name]
-    if request.get("response", "raw") not in RESPONSES:
-        raise InvalidJobParameterError("'response' must be 'raw' or 'document'")
-    for name in ("inputs", "outputs", "subscriber"):
-        if not isinstance(request.get(name, {}), dict):
-            raise InvalidJobParameterError(f"'{name}' must be a JSON object")
-    _check_subscriber(request)
-    for output, wanted in request.get("outputs", {}).items():
+def _outputs(outputs: dict[str, Any] | None) -> Mapping[str, WantedOutput] | None:
+    for output, wanted in (outputs or {}).items():
         if not isinstance(wanted, dict):
             raise InvalidJobParameterError(f"output {named(output)} must be a JSON object")
         if wanted.get("transmissionMode", "value") not in TRANSMISSIONS:
             raise InvalidJobParameterError(
                 f"output {named(output)}: transmissionMode must be 'value' or 'reference'"
             )
+    return outputs
 
 
-def _check_subscriber(request: dict[str, Any]) -> None:
+def _subscriber(given: dict[str, Any] | None) -> dict[str, str]:
     """Bring ``subscriber`` into the form of the standard's text, /req/callback/job-callback.
 
     Its published schema demands ``successUrl`` instead, by mistake: both are accepted. It demands
     that one: here each of the three is enough, which is an extension. Null is no address,
     and a subscriber without any is none.
     """
-    if "subscriber" not in request:
-        return
-    subscriber = dict(request.pop("subscriber"))
-    if not subscriber:
+    if given is None:
+        return {}
+    if not given:
         raise InvalidJobParameterError(
             f"'subscriber' must have at least one of the members {', '.join(SUBSCRIBER)}"
         )
+    subscriber = dict(given)
     if "successUrl" in subscriber:
         subscriber.setdefault("successUri", subscriber.pop("successUrl"))
     unknown = [name for name in subscriber if name not in SUBSCRIBER]
@@ -159,17 +215,17 @@ def _check_subscriber(request: dict[str, Any]) -> None:
             raise InvalidJobParameterError(
                 f"'subscriber.{name}' must be a valid URI of at most {MAX_CALLBACK} characters"
             )
-    request["subscriber"] = subscriber
+    return subscriber
 
 
-def check_outputs(request: Mapping[str, Any], described: Iterable[str]) -> None:
+def check_outputs(request: Request, described: Iterable[str]) -> None:
     """Refuse outputs that the process does not have.
 
     Raises:
         InvalidJobParameterError: Names the outputs that are unknown and those that exist.
     """
     known = sorted(described)
-    unknown = [name for name in request.get("outputs", {}) if name not in known]
+    unknown = [name for name in request.outputs or {} if name not in known]
     if unknown:
         raise InvalidJobParameterError(
             f"unknown output {listed(unknown)}; known outputs: {', '.join(known)}"

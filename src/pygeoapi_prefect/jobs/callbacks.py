@@ -24,8 +24,8 @@ from pygeoapi_prefect.engine import events, runs
 from pygeoapi_prefect.engine.internals.events import of_tag
 from pygeoapi_prefect.engine.states import FINAL
 from pygeoapi_prefect.errors import EngineUnavailable, JobNotFoundError, StackError
-from pygeoapi_prefect.jobs import status, subscriber
-from pygeoapi_prefect.jobs.service import Jobs
+from pygeoapi_prefect.jobs import callback_urls, status
+from pygeoapi_prefect.jobs.queries import Queries
 from pygeoapi_prefect.results import links
 
 LOGGER = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ SHORTEST_PAUSE = 0.1
 THREADS = 4
 CLAIMANT = "claimant"
 
-CHANGES = of_tag(subscriber.TAG)
+CHANGES = of_tag(callback_urls.TAG)
 OWED: dict[str, Any] = {
-    "tags": {"all_": [status.TAG, subscriber.TAG]},
+    "tags": {"all_": [status.TAG, callback_urls.TAG]},
     "state": {"type": {"any_": ["RUNNING", *sorted(FINAL)]}},
 }
 
@@ -101,7 +101,7 @@ class Callbacks:
         max_bytes: Largest results document; a larger one has references in the place of values.
     """
 
-    def __init__(self, jobs: Jobs, public_url: str, max_bytes: int) -> None:
+    def __init__(self, jobs: Queries, public_url: str, max_bytes: int) -> None:
         self._jobs = jobs
         self._root = public_url
         self._max_bytes = max_bytes
@@ -176,7 +176,7 @@ class Callbacks:
                 return None
         if state == "dismissed" and not run.is_final:
             return None  # its end is still to come
-        callback = Callback(status.job_id(run), state, subscriber.url(run, state))
+        callback = Callback(status.job_id(run), state, callback_urls.url(run, state))
         with self._lock:
             done = callback.event_id in self._at_work or callback.event_id in self._settled
         return None if done else callback
@@ -191,7 +191,7 @@ class Callbacks:
     def _settle(self, run: runs.Run, callback: Callback) -> None:
         """Nothing is left to tell of this status; after the last one, of this job."""
         if run.is_final:
-            runs.set_tags(run.id, [tag for tag in run.tags if tag != subscriber.TAG])
+            runs.set_tags(run.id, [tag for tag in run.tags if tag != callback_urls.TAG])
         else:
             with self._lock:
                 self._settled.add(callback.event_id)

@@ -4,7 +4,9 @@
 """
 
 import json
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +14,21 @@ from pydantic import ValidationError
 
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.config import describe
+from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.engine.internals import results
 from pygeoapi_prefect.engine.runs import Run
-from pygeoapi_prefect.errors import BlockNotFound, JobFailedError, OutputNotFound
+from pygeoapi_prefect.errors import (
+    BlockNotFound,
+    ConfigurationError,
+    JobFailedError,
+    OutputNotFound,
+    StorageUnavailable,
+)
+from pygeoapi_prefect.jobs import status
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.process.contract import CONTRACT, verify
 
+LOGGER = logging.getLogger(__name__)
 INLINE = "pygeoapi_record"
 """Member of the state's data that holds the record of a run that Prefect did not execute."""
 
@@ -48,6 +59,49 @@ def read(run: Run) -> JobStatusInfoInternal:
     if not isinstance(record, dict):
         raise JobFailedError(f"the flow returned {_kind(document)}; {CONTRACT}")
     return _validated(record, run)
+
+
+def required(run: Run) -> JobStatusInfoInternal:
+    """Read the record of a completed run; one that breaks the contract makes the run failed.
+
+    Raises:
+        JobFailedError: As ``read``; Prefect knows of it from now on.
+        StorageUnavailable: The block cannot be reached at the moment.
+    """
+    try:
+        return read(run)
+    except RecordMissing:
+        raise  # the store may be put back: nothing of this is remembered
+    except JobFailedError as error:
+        LOGGER.error("job %s: %s", status.job_id(run), error)
+        message = status.failed_message(error)
+        runs.set_state(run.id, "FAILED", message, data=run.state_data, force=True)
+        raise
+
+
+def verified(run: Run) -> Run:
+    """Return a run that is failed if its flow broke its contract, for us and in Prefect.
+
+    Raises:
+        StorageUnavailable: The block cannot be reached at the moment.
+    """
+    if run.state_type != "COMPLETED":
+        return run
+    try:
+        required(run)
+    except JobFailedError as error:
+        message = status.failed_message(JobFailedError(str(error)))
+        return replace(run, state_type="FAILED", state_message=message)
+    return run
+
+
+def shown(run: Run) -> Run:
+    """Return a verified run; while its record cannot be read, what Prefect knows of it."""
+    try:
+        return verified(run)
+    except (StorageUnavailable, ConfigurationError) as error:
+        LOGGER.warning("job %s: its record is not checked: %s", status.job_id(run), error)
+        return run
 
 
 def _validated(record: object, run: Run) -> JobStatusInfoInternal:

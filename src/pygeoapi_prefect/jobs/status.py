@@ -13,6 +13,7 @@ from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.engine.internals import messages
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.engine.states import StateType
+from pygeoapi_prefect.models.documents import StatusInfo
 from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.process.progress import ATTEMPT_LABEL, MESSAGE_LABEL, PROGRESS_LABEL
 
@@ -61,23 +62,25 @@ def status(run: Run) -> str:
     return STATUS.get(run.state_type, "accepted") if run.state_type else "accepted"
 
 
-def status_info(run: Run) -> dict[str, Any]:
+def status_info(run: Run) -> StatusInfo:
     """The job as ``statusInfo.yaml`` without links; what is not known is absent."""
     state = status(run)
     progress = _progress(run, state)
     updated = max(run.updated, run.created)  # Prefect may take them in the other order
-    info: dict[str, Any] = {
+    info: StatusInfo = {
         "jobID": job_id(run),
-        **({"processID": process} if (process := process_id(run)) else {}),
         "type": "process",
         "status": state,
         "message": _message(run, state),
         "created": rfc3339(run.created),
         "updated": rfc3339(updated),
     }
-    for name, time in (("started", started(run)), ("finished", finished(run))):
-        if time is not None:
-            info[name] = rfc3339(time)
+    if process := process_id(run):
+        info["processID"] = process
+    if (begin := started(run)) is not None:
+        info["started"] = rfc3339(begin)
+    if (end := finished(run)) is not None:
+        info["finished"] = rfc3339(end)
     if progress is not None:
         info["progress"] = progress
     return info

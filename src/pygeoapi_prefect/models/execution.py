@@ -64,7 +64,7 @@ class ExecuteRequest(Document):
         if info.context == AS_READ:
             return data
         if isinstance(data, str) and info.mode == "python":
-            text = reference.load(data) if data.startswith(reference.PREFIX) else data
+            text = reference.load(data) if reference.is_reference(data) else data
             return parse_json(text)
         return _through_json(data) if isinstance(data, Mapping) else data
 

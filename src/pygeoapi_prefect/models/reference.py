@@ -7,13 +7,51 @@ reference, and who can read it: a loader that another layer registers. It import
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
 
 PREFIX = "block:"
 """First characters of every reference; no JSON text starts with them."""
 
-_FORM = re.compile(r"block:[^/#\s]+/[^/#\s]+#\S.*")
+_FORM = re.compile(r"block:([^/#\s]+/[^/#\s]+)#(\S.*)")
 
 _loader: Callable[[str], str] | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A file in a block; its text is the form that a parameter has.
+
+    Attributes:
+        block: ``<block type>/<block name>``.
+        path: Path in the block.
+    """
+
+    block: str
+    path: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a reference.
+
+        Raises:
+            ValueError: The text does not have the form of one.
+        """
+        match = _FORM.fullmatch(text)
+        if match is None:
+            raise ValueError(
+                f"{text[:100]!r} is not a reference, which has the form "
+                f"{PREFIX}<block type>/<block name>#<path>"
+            )
+        return cls(match[1], match[2])
+
+    def __str__(self) -> str:
+        return f"{PREFIX}{self.block}#{self.path}"
+
+
+def is_reference(text: str) -> bool:
+    """Return true if a text is a reference, valid or not; JSON text never is."""
+    return text.startswith(PREFIX)
 
 
 def register_loader(loader: Callable[[str], str]) -> None:
@@ -37,8 +75,7 @@ def load(reference: str) -> str:
         RuntimeError: No loader was registered.
         Exception: Whatever the loader raises, for a block or file that cannot be read.
     """
-    if not _FORM.fullmatch(reference):
-        raise ValueError(f"a reference has the form {PREFIX}<block type>/<block name>#<path>")
+    Reference.parse(reference)
     if _loader is None:
         raise RuntimeError("no loader for references was registered")
     return _loader(reference)

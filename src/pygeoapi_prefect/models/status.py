@@ -1,6 +1,5 @@
 """Status of jobs and lists of jobs and processes (``statusInfo.yaml``, ``jobList.yaml``)."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -10,23 +9,6 @@ from pygeoapi_prefect.models.base import Link, Model
 from pygeoapi_prefect.models.description import ProcessSummary
 from pygeoapi_prefect.models.enums import JobStatus, ProcessExecutionMode, ProcessResponseType
 from pygeoapi_prefect.models.execution import ExecutionOutput
-
-_MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+( *;[ -~]*)?", re.ASCII)
-
-
-def usable_media_type(media_type: object) -> str | None:
-    """A media type as a header can carry it (RFC 9110, section 8.3.1); None for anything else.
-
-    A process may copy it from an input, so a client may control it.
-    """
-    is_one = isinstance(media_type, str) and _MEDIA_TYPE.fullmatch(media_type)
-    return str(media_type) if is_one else None
-
-
-def is_json_type(media_type: str) -> bool:
-    """Return true if a media type is one of JSON (RFC 6839, section 3.1)."""
-    essence = media_type.partition(";")[0].strip().lower()
-    return essence == "application/json" or essence.endswith("+json")
 
 
 class JobStatusInfoBase(Model):

@@ -24,6 +24,7 @@ import httpx
 
 from pygeoapi_prefect.config import OutgoingSettings
 from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.models.media_types import essence
 from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.models.uri import is_uri
 from pygeoapi_prefect.outgoing.addresses import Address, is_public
@@ -116,7 +117,7 @@ def download(href: str, target: Path, *, max_bytes: int | None = None) -> str:
     ):
         for piece in _limited(response, href, max_bytes or settings.max_bytes, deadline):
             file.write(piece)
-        return str(response.headers.get("content-type", "")).partition(";")[0].strip()
+        return essence(str(response.headers.get("content-type", "")))
 
 
 class _Deadline:

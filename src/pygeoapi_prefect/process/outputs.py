@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 from prefect.filesystems import LocalFileSystem, RemoteFileSystem
 
 from pygeoapi_prefect.models.json_check import JsonCheck, NotJson
+from pygeoapi_prefect.models.media_types import is_json_type
 from pygeoapi_prefect.models.processes import ExecuteRequest, OutputExecutionResultInternal
-from pygeoapi_prefect.models.status import is_json_type
 from pygeoapi_prefect.storage import Store, load_block, store_of
 
 PIECE_BYTES = 1024 * 1024

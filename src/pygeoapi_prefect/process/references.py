@@ -18,6 +18,7 @@ from pygeoapi_prefect import outgoing, storage
 from pygeoapi_prefect.config import OutgoingSettings
 from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.models.media_types import essence
 from pygeoapi_prefect.models.message import clean
 
 LABEL_PREFIX = "pygeoapi.reference."
@@ -92,7 +93,7 @@ def download(href: str, target: Path, *, max_bytes: int | None = None) -> str:
     with target.open("wb") as file:
         for piece in store.chunks(own.location):
             file.write(piece)
-    return own.media_type.partition(";")[0].strip()
+    return essence(own.media_type)
 
 
 def _own(href: str) -> OwnOutput | None:

@@ -49,6 +49,20 @@ class Process:
         return self.settings.prefect.deployment
 
     @property
+    def result_block(self) -> str:
+        """Block for outputs, for a process that needs one.
+
+        Raises:
+            ConfigurationError: None is configured.
+        """
+        if self.result_storage is None:
+            raise ConfigurationError(
+                f"process '{self.id}' has no block for its results: set processor.prefect."
+                "result_storage or server.manager.result_storage in the configuration"
+            )
+        return self.result_storage
+
+    @property
     def is_vanilla(self) -> bool:
         """True if it is an unmodified pygeoapi process."""
         return not issubclass(self.processor_class, BasePrefectProcessor)

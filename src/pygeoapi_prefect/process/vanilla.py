@@ -15,11 +15,11 @@ from pygeoapi.process.base import BaseProcessor
 from pygeoapi_prefect import storage
 from pygeoapi_prefect.errors import ConfigurationError, JobFailedError
 from pygeoapi_prefect.models import reference
+from pygeoapi_prefect.models.media_types import essence, usable_media_type
 from pygeoapi_prefect.models.processes import (
     JobStatus,
     JobStatusInfoInternal,
 )
-from pygeoapi_prefect.models.status import usable_media_type
 from pygeoapi_prefect.process.contract import UNNAMED
 from pygeoapi_prefect.process.loading import load_processor
 from pygeoapi_prefect.process.outputs import store_output
@@ -42,7 +42,7 @@ class Generated:
         """Name of the output's file in the job's folder."""
         # Percent signs would be decoded by the store, so the escapes use another character.
         name = quote(self.id, safe="").replace("%", "=")
-        suffix = SUFFIXES.get(self.media_type.partition(";")[0], "bin")
+        suffix = SUFFIXES.get(essence(self.media_type), "bin")
         return f"output-{name}.{suffix}"
 
 
@@ -173,7 +173,7 @@ def run_processor(
         processor: The ``processor`` mapping of the resource, as JSON text; set in the deployment.
     """
     description = json.loads(process_description)
-    if execution_request.startswith(reference.PREFIX):
+    if reference.is_reference(execution_request):
         execution_request = storage.read_reference(execution_request)
     generated = run(
         load_processor(description["id"], json.loads(processor)),

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain
-from typing import Any
+from typing import Protocol
 
+from pygeoapi_prefect.models.documents import WantedOutput
 from pygeoapi_prefect.results import document, filenames, links, multipart, problem, ranges
 from pygeoapi_prefect.results.output import Output
 
@@ -31,24 +32,34 @@ class Reply:
     body: bytes | Iterator[bytes] = b""
 
 
-def deliver(
-    outputs: Sequence[Output], request: Mapping[str, Any], *, only_references: bool = False
-) -> Reply:
+class Asked(Protocol):
+    """Members of an execute request that decide on the reply."""
+
+    @property
+    def outputs(self) -> Mapping[str, WantedOutput] | None:
+        """The outputs that are wanted; None means all of them."""
+
+    @property
+    def response(self) -> str:
+        """Form of the results, ``raw`` or ``document``."""
+
+
+def deliver(outputs: Sequence[Output], request: Asked, *, only_references: bool = False) -> Reply:
     """Return the results in the form that the execute request specifies.
 
     Args:
         outputs: The outputs of the job.
-        request: The execute request; ``response`` and ``outputs`` count.
+        request: The execute request.
         only_references: Return all outputs by reference, regardless of the request.
     """
-    wanted = request.get("outputs")
+    wanted = request.outputs
     chosen = [o for o in outputs if not wanted or o.id in wanted]
     by_reference = {
         o.id
         for o in chosen
         if only_references or (wanted or {}).get(o.id, {}).get("transmissionMode") == "reference"
     }
-    if request.get("response") == "document":
+    if request.response == "document":
         return in_document(chosen, by_reference)
     if not chosen:
         return Reply(204)

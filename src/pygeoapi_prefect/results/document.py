@@ -11,7 +11,7 @@ from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Sequence
 
 from pygeoapi_prefect.models.json_check import is_json
-from pygeoapi_prefect.models.status import is_json_type
+from pygeoapi_prefect.models.media_types import is_json_type, is_text_type
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.results.output import Output
 
@@ -53,7 +53,7 @@ def _value(output: Output) -> Iterator[bytes]:
     value = None
     if is_json_type(output.media_type):
         value = _json(output)
-    elif output.essence.startswith("text/") or output.essence.endswith("xml"):
+    elif is_text_type(output.media_type):
         value = _string(output)
     return value or _base64(output)
 

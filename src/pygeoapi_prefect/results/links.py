@@ -1,15 +1,16 @@
 """Links of jobs, results and processes, below one public root URL (RFC 8288)."""
 
 import re
-from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from pygeoapi_prefect.models.documents import Link, StatusInfo
 
 OGC_REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
 
-def link(href: str, rel: str, title: str, media_type: str = JSON) -> dict[str, str]:
+def link(href: str, rel: str, title: str, media_type: str = JSON) -> Link:
     """One member of a ``links`` array."""
     return {"href": href, "rel": rel, "type": media_type, "title": title}
 
@@ -50,7 +51,7 @@ def process_url(root: str, process_id: str) -> str:
     return f"{root}/processes/{quote(process_id, safe='')}"
 
 
-def job_links(root: str, info: dict[str, Any]) -> list[dict[str, str]]:
+def job_links(root: str, info: StatusInfo) -> list[Link]:
     """Links of a statusInfo: results only of a successful job, exceptions only of a failed one."""
     url = job_url(root, info["jobID"])
     links = [

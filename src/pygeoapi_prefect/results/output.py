@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from pygeoapi_prefect.models.media_types import essence
+
 
 class Chunks(Protocol):
     """Gives ``length`` bytes from ``start`` on, or all to the end, in pieces."""
@@ -35,7 +37,7 @@ class Output:
     @property
     def essence(self) -> str:
         """The media type without parameters, in lower case."""
-        return self.media_type.partition(";")[0].strip().lower()
+        return essence(self.media_type)
 
     @property
     def suffix(self) -> str:

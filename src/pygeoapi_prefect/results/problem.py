@@ -1,11 +1,10 @@
 """Exceptions as ``application/problem+json`` (RFC 7807; OGC API - Processes, 7.5)."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
 
 from pygeoapi_prefect.errors import ConfigurationError, StackError
+from pygeoapi_prefect.models.documents import Fault, Problem
 from pygeoapi_prefect.models.message import clean
 
 MEDIA_TYPE = "application/problem+json"
@@ -19,7 +18,9 @@ def problem(error: StackError) -> Parts:
     # The details are for operators, in the log; a client only learns that the server is at fault.
     hidden = isinstance(error, ConfigurationError)
     detail = "See the server log for details" if hidden else str(error)
-    errors = [asdict(one) for one in error.errors]
+    errors = [
+        Fault(input=one.input, pointer=one.pointer, detail=one.detail) for one in error.errors
+    ]
     return parts(error.type, error.title, int(error.status), detail, headers, errors)
 
 
@@ -29,10 +30,10 @@ def parts(
     status: int,
     detail: str,
     headers: dict[str, str] | None = None,
-    errors: Sequence[Mapping[str, str]] = (),
+    errors: Sequence[Fault] = (),
 ) -> Parts:
     """The reply for a problem that is not an exception of this library."""
-    body: dict[str, Any] = {
+    body: Problem = {
         "type": type_,
         "title": title,
         "status": status,

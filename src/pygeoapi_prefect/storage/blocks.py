@@ -20,11 +20,11 @@ from pygeoapi_prefect.engine import routes
 from pygeoapi_prefect.engine.client import api, check, send
 from pygeoapi_prefect.engine.internals.blocks import identifier_of, name_of
 from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError
+from pygeoapi_prefect.models.reference import Reference
 from pygeoapi_prefect.storage.store import LocalStore, Store
 
 LOCAL = "local-file-system"
 REMOTE = "remote-file-system"
-REFERENCE_PREFIX = "block:"
 # A store that does not answer is noticed within ten seconds of connecting, a minute of reading.
 S3_CONFIG = {
     "connect_timeout": 3,
@@ -126,10 +126,8 @@ def read_reference(reference: str) -> str:
         OutputNotFound: The file no longer exists.
         ConfigurationError, EngineUnavailable, StorageUnavailable: As ``open_store``.
     """
-    slug, hash_sign, path = reference.removeprefix(REFERENCE_PREFIX).partition("#")
-    if not reference.startswith(REFERENCE_PREFIX) or not hash_sign:
-        raise ValueError(f"{reference[:100]!r} is not a reference to a file in a block")
-    return open_store(slug).read(path).decode()
+    found = Reference.parse(reference)
+    return open_store(found.block).read(found.path).decode()
 
 
 def save_remote_block(name: str, basepath: str, settings: Mapping[str, Any]) -> None:

@@ -14,9 +14,9 @@ from flask import Flask
 from pygeoapi_prefect import logs
 from pygeoapi_prefect.engine import client
 from pygeoapi_prefect.errors import ConfigurationError, UnsupportedMediaType
-from pygeoapi_prefect.jobs import expiry, local
-from pygeoapi_prefect.jobs.background import in_background
+from pygeoapi_prefect.jobs import expiry, owner
 from pygeoapi_prefect.jobs.callbacks import Callbacks
+from pygeoapi_prefect.jobs.retry_queue import in_background
 from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.web import (
     answers,
@@ -69,7 +69,7 @@ def create_app() -> Flask:
 def _replace_views(pygeoapi: Core, pages: Pages) -> None:
     """Put our views in the place of pygeoapi's, and add those that it does not have."""
     app, manager = pygeoapi.app, pygeoapi.manager
-    views = Views(manager.settings, manager.registry, manager.jobs, pages)
+    views = Views(manager, pages)
     pygeoapi.replace(Endpoint.PROCESSES, views.processes)
     pygeoapi.replace(Endpoint.EXECUTE, views.execute)
     pygeoapi.replace(Endpoint.JOBS, views.jobs)
@@ -111,9 +111,9 @@ def _add_probes(app: Flask, manager: PrefectManager, blocks: list[str]) -> None:
 def _start_services(manager: PrefectManager, blocks: list[str]) -> None:
     """Start what this process does beside answering: its threads live as long as it."""
     settings = manager.settings
-    in_background(local.end_abandoned)
+    in_background(owner.end_abandoned)
     if client.api_url() is not None:
-        Callbacks(manager.jobs, settings.public_url, settings.manager.max_callback_bytes).start()
+        Callbacks(manager.queries, settings.public_url, settings.manager.max_callback_bytes).start()
         expiry.start(blocks, settings.manager.shared_result_days)
 
 

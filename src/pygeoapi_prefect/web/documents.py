@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pygeoapi_prefect.models.documents import Link, StatusInfo
 from pygeoapi_prefect.process.registry import Process
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.web.negotiation import MEDIA_TYPES, Format
@@ -35,7 +36,7 @@ def process_description(root: str, process: Process, shown: Format) -> Document:
     return {**process.description, "links": [*process.description.get("links", ()), *own]}
 
 
-def job(root: str, info: Document, shown: Format | None = None) -> Document:
+def job(root: str, info: StatusInfo, shown: Format | None = None) -> StatusInfo:
     """A job (``statusInfo.yaml``); ``shown`` where it is the whole reply."""
     found = links.job_links(root, info)
     if shown is not None:
@@ -44,12 +45,12 @@ def job(root: str, info: Document, shown: Format | None = None) -> Document:
     return {**info, "links": found}
 
 
-def dismissed_job(root: str, info: Document) -> Document:
+def dismissed_job(root: str, info: StatusInfo) -> StatusInfo:
     """A job that may be gone: no link leads to it."""
     return {**info, "links": [links.link(f"{root}/jobs", "up", "All jobs")]}
 
 
-def this_document(url: str, shown: Format) -> list[dict[str, str]]:
+def this_document(url: str, shown: Format) -> list[Link]:
     """Links ``self`` and ``alternate`` of a document that is offered in both formats."""
     other: Format = "html" if shown == "json" else "json"
     address = {"json": url, "html": f"{url}?f=html"}

@@ -1,6 +1,7 @@
 """The HTML pages of the Processes resources, in pygeoapi's look, without anything remote."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +10,8 @@ from flask import Response, send_from_directory
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, select_autoescape
 
 from pygeoapi_prefect.config import Settings
-from pygeoapi_prefect.jobs.service import JobDetails
+from pygeoapi_prefect.jobs.queries import JobDetails
+from pygeoapi_prefect.models.documents import Link
 from pygeoapi_prefect.web import core, forms, previews, render
 from pygeoapi_prefect.web.negotiation import MEDIA_TYPES, Format
 
@@ -59,7 +61,7 @@ class Pages:
         return any((folder / template).is_file() for folder in self._own)
 
     def respond(
-        self, document: dict[str, Any], shown: Format, template: str, **more: Any
+        self, document: Mapping[str, Any], shown: Format, template: str, **more: Any
     ) -> Response:
         """A document in the format that the client wants.
 
@@ -85,7 +87,7 @@ class Pages:
                 response.headers[name] = value
         return response
 
-    def page(self, template: str, document: dict[str, Any], **more: Any) -> str:
+    def page(self, template: str, document: Mapping[str, Any], **more: Any) -> str:
         """The page's text."""
         json_links = [
             link["href"]
@@ -103,7 +105,7 @@ class Pages:
             **more,
         )
 
-    def process(self, document: dict[str, Any], shown: Format) -> Response:
+    def process(self, document: Mapping[str, Any], shown: Format) -> Response:
         """A process, with a form to execute it."""
         if shown == "json":
             return render.as_json(document)
@@ -115,9 +117,9 @@ class Pages:
             curl=forms.curl(self._root, document),
         )
 
-    def job(self, details: JobDetails, document: dict[str, Any]) -> Response:
+    def job(self, details: JobDetails, document: Mapping[str, Any]) -> Response:
         """A job, with what went in and came out."""
-        inputs = json.dumps(details.request.get("inputs") or {}, ensure_ascii=False, indent=2)
+        inputs = json.dumps(details.request.inputs, ensure_ascii=False, indent=2)
         return self.respond(
             document,
             "html",
@@ -129,7 +131,7 @@ class Pages:
             run_url=f"{self._prefect}/runs/flow-run/{details.run_id}" if self._prefect else None,
         )
 
-    def results(self, details: JobDetails, links: list[dict[str, str]]) -> Response:
+    def results(self, details: JobDetails, links: list[Link]) -> Response:
         """The results of a successful job."""
         outputs = [previews.preview(output) for output in details.outputs]
         document = {**details.info, "links": links}

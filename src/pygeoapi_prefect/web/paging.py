@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.models.documents import Link
 from pygeoapi_prefect.models.message import listed
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.web.negotiation import MEDIA_TYPES, Format
@@ -61,7 +62,7 @@ def refuse_unknown(arguments: Iterable[str], known: Iterable[str]) -> None:
 
 def page_links(
     url: str, query: Mapping[str, list[str]], page: Page, has_more: bool, shown: Format
-) -> list[dict[str, str]]:
+) -> list[Link]:
     """Links to this page, the next and the previous one; they keep format and filters.
 
     Args:
@@ -73,7 +74,7 @@ def page_links(
     """
     kept = {k: v for k, v in query.items() if k not in ("limit", "offset", "f")}
 
-    def other(rel: str, title: str, start: int, form: Format) -> dict[str, str]:
+    def other(rel: str, title: str, start: int, form: Format) -> Link:
         asked = {"f": form} if form != "json" or rel == "alternate" or "f" in query else {}
         text = urlencode({**kept, "limit": page.limit, "offset": start, **asked}, doseq=True)
         return links.link(f"{url}?{text}", rel, title, MEDIA_TYPES[form])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pygeoapi_prefect.errors import StackError
+from pygeoapi_prefect.models.media_types import is_json_type, is_text_type
 from pygeoapi_prefect.results.output import Output
 
 TEXT_BYTES = 64 * 1024
@@ -33,7 +34,7 @@ class Preview:
 
 def preview(output: Output) -> Preview:
     """Preview of one output; a missing file is only named."""
-    essence = output.media_type.partition(";")[0].strip().lower()
+    essence = output.essence
     path = urlsplit(output.href).path
     try:
         size = output.size()
@@ -52,8 +53,8 @@ def _kind(essence: str, text: str) -> str:
 
 
 def _text(output: Output, essence: str) -> str:
-    is_json = essence == "application/json" or essence.endswith("+json")
-    if not (is_json or essence.startswith("text/") or essence.endswith("xml")):
+    is_json = is_json_type(essence)
+    if not (is_json or is_text_type(essence)):
         return ""
     content = output.read()
     try:

@@ -1,6 +1,6 @@
 """A document becomes a response: as JSON, or by way of a page as HTML."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Response, current_app, request
@@ -39,7 +39,7 @@ def json_text(document: object) -> bytes:
     return to_json(document, indent=INDENT if pretty else None, fallback=str)
 
 
-def as_json(document: dict[str, Any], status: int = 200) -> Response:
+def as_json(document: Mapping[str, Any], status: int = 200) -> Response:
     """A document as JSON, with its links also as ``Link`` headers (recommendation of RFC 8288)."""
     response = Response(json_text(document), status, content_type="application/json")
     for link in document.get("links", ()):

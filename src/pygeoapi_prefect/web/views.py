@@ -1,18 +1,14 @@
-"""The views of the Processes resources: request in, ``jobs.service`` called, reply out.
+"""The views of the Processes resources: request in, ``jobs`` called, reply out.
 
 Each builds one JSON document (``documents``), which is then sent as it is or shown by ``pages``.
 """
 
 from flask import Response, request
 
-from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.errors import InvalidJobParameterError, RequestTooLarge
-from pygeoapi_prefect.execution import request as execute_request
+from pygeoapi_prefect.execution.request import Received
 from pygeoapi_prefect.jobs import filters
-from pygeoapi_prefect.jobs.service import Jobs
-from pygeoapi_prefect.jobs.submit import Submission
-from pygeoapi_prefect.jobs.turns import TURNS
-from pygeoapi_prefect.process.registry import Registry
+from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.web import documents, paging, render
 from pygeoapi_prefect.web.pages import Pages
@@ -21,11 +17,12 @@ from pygeoapi_prefect.web.pages import Pages
 class Views:
     """View functions over one set of jobs and processes."""
 
-    def __init__(self, settings: Settings, registry: Registry, jobs: Jobs, pages: Pages) -> None:
-        self._root = settings.public_url
-        self._settings = settings
-        self._registry = registry
-        self._jobs = jobs
+    def __init__(self, manager: PrefectManager, pages: Pages) -> None:
+        self._settings = manager.settings
+        self._root = manager.settings.public_url
+        self._registry = manager.registry
+        self._commands = manager.commands
+        self._queries = manager.queries
         self._pages = pages
 
     def processes(self, process_id: str | None = None) -> Response:
@@ -47,24 +44,22 @@ class Views:
 
     def execute(self, process_id: str) -> Response:
         """``POST /processes/{processID}/execution``."""
-        self._registry.get(process_id)  # an unknown process is told before a bad body
-        execution = self._jobs.run(self._submission(process_id, self._body()))
+        process = self._registry.get(process_id)  # an unknown one is told before a bad body
+        prefer = request.headers.getlist("Prefer")
+        received = Received(self._body, request.content_type, prefer)
+        execution = self._commands.execute(process, received)
         url = links.job_url(self._root, execution.job_id)
-        if execution.reply is not None:
+        if execution.job is not None:
+            response = render.as_json(documents.job(self._root, execution.job), 201)
+            response.headers["Location"] = url
+        else:
+            assert execution.reply is not None
             response = render.reply(execution.reply)
             if self._settings.manager.monitor_link:
                 response.headers.add("Link", links.header(url, "monitor"))
-        else:
-            response = render.as_json(documents.job(self._root, execution.job or {}), 201)
-            response.headers["Location"] = url
         if execution.applied:
             response.headers["Preference-Applied"] = execution.applied
         return response
-
-    def _submission(self, process_id: str, content: bytes) -> Submission:
-        with TURNS.taken(len(content)):
-            body = execute_request.parse(content, request.content_type)
-            return self._jobs.check(process_id, body, request.headers.getlist("Prefer"))
 
     def _body(self) -> bytes:
         """The request's body; one without a declared length is cut at the limit, not refused."""
@@ -83,21 +78,21 @@ class Views:
         if job_id is None:
             return self._job_list()
         if request.method == "DELETE":
-            info = self._jobs.dismiss(job_id)
+            info = self._commands.dismiss(job_id)
             return render.as_json(documents.dismissed_job(self._root, info))
         if shown == "json":
-            return render.as_json(documents.job(self._root, self._jobs.get(job_id), shown))
-        details = self._jobs.details(job_id)
+            return render.as_json(documents.job(self._root, self._queries.get(job_id), shown))
+        details = self._queries.details(job_id)
         return self._pages.job(details, documents.job(self._root, details.info, shown))
 
     def results(self, job_id: str) -> Response:
         """``GET /jobs/{jobID}/results``."""
         if render.shown() == "html":
-            details = self._jobs.details(job_id)
+            details = self._queries.details(job_id)
             if details.info["status"] == "successful":
                 url = links.job_url(self._root, job_id) + "/results"
                 return self._pages.results(details, documents.this_document(url, "html"))
-        response = render.reply(self._jobs.results(job_id))
+        response = render.reply(self._queries.results(job_id))
         response.vary.add("Accept")
         return response
 
@@ -106,13 +101,13 @@ class Views:
         # Outputs have no validator, so no If-Range can be true: then the whole is sent.
         is_whole = request.method != "GET" or "If-Range" in request.headers
         wanted = None if is_whole else request.headers.get("Range")
-        return render.reply(self._jobs.output(job_id, output_id, wanted))
+        return render.reply(self._queries.output(job_id, output_id, wanted))
 
     def _job_list(self) -> Response:
         query = request.args.to_dict(flat=False)
         paging.refuse_unknown(query, filters.PARAMETERS)
         shown, page = render.shown(), self._page()
-        found = self._jobs.page(page.limit, page.offset, filters.parse(query))
+        found = self._queries.page(page.limit, page.offset, filters.parse(query))
         url = f"{self._root}/jobs"
         document = {
             "jobs": [documents.job(self._root, info) for info in found.jobs],

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from pygeoapi_prefect.errors import InvalidJobParameterError, JobError, MissingJobParameterError
 from pygeoapi_prefect.execution import inputs
 from pygeoapi_prefect.execution.request import check_outputs, parse
-from pygeoapi_prefect.jobs.submit import _check_model
+from pygeoapi_prefect.jobs.submission import check_model
 from pygeoapi_prefect.models import strict_json
 from zonal_statistics.description import DESCRIPTION
 
@@ -280,10 +281,11 @@ def measured(body: bytes, described: Mapping[str, Any]) -> tuple[float, JobError
         request = parse(body, "application/json")
         check_outputs(request, [])
         checked = inputs.validate(
-            request["inputs"], described, fetch=lambda *_: None, check=lambda *_: None
+            request.inputs, described, fetch=lambda *_: None, check=lambda *_: None
         )
-        _check_model({**request, "inputs": checked})
-        strict_json.dumps({**request, "inputs": checked})
+        valid = replace(request, inputs=checked)
+        check_model(valid)
+        strict_json.dumps(valid.as_json())
     except JobError as refusal:
         error = refusal
     return time.process_time() - before, error

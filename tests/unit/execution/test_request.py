@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pygeoapi_prefect.errors import InvalidJobParameterError, UnsupportedMediaType
-from pygeoapi_prefect.execution.request import MAX_DEPTH, check_outputs, parse
+from pygeoapi_prefect.execution.request import MAX_DEPTH, Request, check_outputs, parse
+from pygeoapi_prefect.models.documents import WantedOutput
 
 JSON = "application/json"
 
@@ -21,11 +22,11 @@ def body(**members: Any) -> bytes:
     [None, "application/json", "APPLICATION/JSON; charset=utf-8", "application/x+json"],
 )
 def test_reads_json_whatever_its_declaration(content_type: str | None) -> None:
-    assert parse(body(inputs={"a": 1}), content_type) == {"inputs": {"a": 1}}
+    assert parse(body(inputs={"a": 1}), content_type) == Request({"a": 1})
 
 
 def test_reads_text_with_a_byte_order_mark() -> None:
-    assert parse(b"\xef\xbb\xbf{}", JSON) == {}
+    assert parse(b"\xef\xbb\xbf{}", JSON) == Request()
 
 
 @pytest.mark.parametrize(
@@ -66,13 +67,13 @@ def test_refuses_what_is_no_usable_json_object(content: bytes, reason: str) -> N
 def test_accepts_depth_up_to_the_bound() -> None:
     depth = MAX_DEPTH - 2
     nested = b'{"inputs": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
-    assert "inputs" in parse(nested, JSON)
+    assert list(parse(nested, JSON).inputs) == ["a"]
     with pytest.raises(InvalidJobParameterError, match="deeper"):
         parse(b'{"inputs": ' + b'{"a":' * 64 + b"1" + b"}" * 64 + b"}", JSON)
 
 
 def test_keeps_escaped_characters_and_null_characters() -> None:
-    value = parse(b'{"inputs": {"a": "\\u00e9\\u0000\\ud83d\\ude00"}}', JSON)["inputs"]["a"]
+    value = parse(b'{"inputs": {"a": "\\u00e9\\u0000\\ud83d\\ude00"}}', JSON).inputs["a"]
     assert value == "\u00e9\x00\N{GRINNING FACE}"
 
 
@@ -104,8 +105,9 @@ def test_both_names_of_the_member_for_success_are_accepted() -> None:
     for name in ("successUri", "successUrl"):
         wanted = {name: url, "failedUri": url}
         parsed = parse(body(subscriber=wanted), JSON)
-        assert parsed["subscriber"] == {"successUri": url, "failedUri": url}
-    assert "subscriber" not in parse(body(), JSON)
+        assert parsed.subscriber == {"successUri": url, "failedUri": url}
+    assert not parse(body(), JSON).subscriber
+    assert "subscriber" not in parse(body(), JSON).as_json()
 
 
 def test_a_subscriber_without_an_address_is_refused() -> None:
@@ -118,7 +120,7 @@ def test_a_subscriber_without_an_address_is_refused() -> None:
 def test_one_address_of_a_subscriber_is_enough_but_not_null(name: str) -> None:
     """Fault 14: null was accepted, and successUri demanded."""
     wanted = {name: "http://example.org/x"}
-    assert parse(body(subscriber=wanted), JSON)["subscriber"] == wanted
+    assert parse(body(subscriber=wanted), JSON).subscriber == wanted
     for url in (None, "", "http://example.org/a b", "data/x", "http://\u00e9.org/", 3):
         with pytest.raises(InvalidJobParameterError, match=f"'subscriber.{name}' must be a valid"):
             parse(body(subscriber={name: url}), JSON)
@@ -165,18 +167,34 @@ def test_bodies_that_would_take_long_to_read_are_refused_at_once(content: bytes,
 
 
 def test_null_members_are_absent() -> None:
-    assert parse(body(inputs=None, outputs=None, response=None, subscriber=None), JSON) == {}
+    assert parse(body(inputs=None, outputs=None, response=None, subscriber=None), JSON) == Request()
+
+
+def test_a_request_is_passed_on_as_it_was_given() -> None:
+    """The flow sees what the client sent, members of later versions of the standard included."""
+    given = {
+        "inputs": {"a": 1},
+        "outputs": {"o": {"transmissionMode": "reference", "format": {"mediaType": "a/b"}}},
+        "response": "document",
+        "subscriber": {"successUri": "http://example.org/x"},
+        "process": "http://example.org/processes/p",
+    }
+    parsed = parse(body(**given), JSON)
+    assert parsed.as_json() == given
+    assert parsed.others == {"process": "http://example.org/processes/p"}
+    assert Request().as_json() == {"inputs": {}}
+    assert Request(outputs={}).as_json() == {"inputs": {}, "outputs": {}}
 
 
 def test_refuses_unknown_outputs_and_names_the_known() -> None:
-    check_outputs({"outputs": {"a": {}}}, ["a", "b"])
-    check_outputs({}, ["a"])
+    check_outputs(Request(outputs={"a": {}}), ["a", "b"])
+    check_outputs(Request(), ["a"])
     with pytest.raises(InvalidJobParameterError, match=r"unknown output 'c'; known outputs: a, b"):
-        check_outputs({"outputs": {"c": {}}}, ["b", "a"])
+        check_outputs(Request(outputs={"c": {}}), ["b", "a"])
 
 
 def test_a_million_unknown_outputs_are_not_sorted() -> None:
     """Fault 25: the first are told as they were sent."""
-    outputs: dict[str, object] = {f"{number}": {} for number in range(9, 0, -1)}
+    outputs: dict[str, WantedOutput] = {f"{number}": {} for number in range(9, 0, -1)}
     with pytest.raises(InvalidJobParameterError, match=r"'9', '8', '7', '6', '5' and 4 more"):
-        check_outputs({"outputs": outputs}, ["a"])
+        check_outputs(Request(outputs=outputs), ["a"])

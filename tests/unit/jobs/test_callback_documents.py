@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from pygeoapi_prefect.execution.request import Request
 from pygeoapi_prefect.jobs.callbacks import Callback, Callbacks
-from pygeoapi_prefect.jobs.service import Jobs
+from pygeoapi_prefect.jobs.queries import Queries
 from pygeoapi_prefect.results import delivery
 from pygeoapi_prefect.results.output import Output
 
@@ -29,12 +30,12 @@ class Finished:
 
         href = f"http://127.0.0.1/jobs/{job_id}/results/o"
         output = Output("o", "image/tiff", chunks, lambda: self.mebibytes * MIB, href)
-        request = {"response": "document"}
+        request = Request(response="document")
         return delivery.deliver([output], request, only_references=only_references)
 
 
 def content(mebibytes: int, limit: int) -> tuple[int, Any]:
-    jobs = cast(Jobs, Finished(mebibytes))
+    jobs = cast(Queries, Finished(mebibytes))
     return Callbacks(jobs, "http://127.0.0.1", limit)._content(DONE)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pygeoapi_prefect.engine.runs import Run
-from pygeoapi_prefect.jobs import subscriber
+from pygeoapi_prefect.jobs import callback_urls
 from pygeoapi_prefect.jobs.callbacks import (
     ATTEMPTS,
     LEASE_SECONDS,
@@ -83,6 +83,6 @@ def test_who_is_told_of_a_status(status: str, expected: str | None) -> None:
         "inProgressUri": "http://example.org/p",
         "failedUri": "http://example.org/f",
     }
-    run = attempt("RUNNING", labels={"other": 1, **subscriber.labels(wanted)})
-    assert subscriber.url(run, status) == expected
-    assert subscriber.url(attempt("RUNNING"), status) is None
+    run = attempt("RUNNING", labels={"other": 1, **callback_urls.labels(wanted)})
+    assert callback_urls.url(run, status) == expected
+    assert callback_urls.url(attempt("RUNNING"), status) is None

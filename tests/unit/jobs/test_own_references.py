@@ -7,8 +7,9 @@ import pytest
 
 from pygeoapi_prefect import outgoing
 from pygeoapi_prefect.errors import InvalidJobParameterError
-from pygeoapi_prefect.jobs import submit
-from pygeoapi_prefect.jobs.own import Find, Found, OwnReferences
+from pygeoapi_prefect.jobs import references as requested
+from pygeoapi_prefect.jobs.own_references import Find, Found, OwnReferences
+from pygeoapi_prefect.jobs.references import MAX_REFERENCES, References
 from pygeoapi_prefect.process import references
 from pygeoapi_prefect.process.references import OwnOutput
 from pygeoapi_prefect.results import links
@@ -73,8 +74,8 @@ def nothing_to_spend() -> None:
 def test_json_is_read_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault 20: no HTTP request is made."""
     monkeypatch.setattr(outgoing, "fetch", None)
-    assert submit.References(1000, resolving()).fetch("x", {"href": HREF}) == {"a": 1}
-    text = submit.References(1000, resolving(b"{")).fetch("x", {"href": HREF, "type": "text/plain"})
+    assert References(1000, resolving()).fetch("x", {"href": HREF}) == {"a": 1}
+    text = References(1000, resolving(b"{")).fetch("x", {"href": HREF, "type": "text/plain"})
     assert text == "{"
 
 
@@ -82,7 +83,7 @@ def test_json_is_read_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_read_is_held_to_the_same_rules(content: bytes, told: str) -> None:
     """Fault 20: size and form are those of any reference."""
     with pytest.raises(InvalidJobParameterError, match=told):
-        submit.References(8, resolving(content)).fetch("x", {"href": HREF})
+        References(8, resolving(content)).fetch("x", {"href": HREF})
 
 
 def test_elsewhere_is_as_it_was() -> None:
@@ -93,7 +94,7 @@ def test_elsewhere_is_as_it_was() -> None:
     with pytest.raises(InvalidJobParameterError, match="URI"):
         own.check("block:b/n#x", nothing_to_spend)
     with pytest.raises(InvalidJobParameterError, match="does not connect"):
-        submit.References(1000, own).fetch("x", {"href": "http://127.0.0.1:9/x"})
+        References(1000, own).fetch("x", {"href": "http://127.0.0.1:9/x"})
 
 
 def test_a_flow_is_told_where_its_outputs_are() -> None:
@@ -116,7 +117,7 @@ def test_an_output_in_a_folder_of_the_web_process_is_for_no_worker() -> None:
 def test_what_is_read_here_needs_no_block() -> None:
     """Fault 20: JSON of an unmodified process was refused as no worker can read it."""
     own = resolving(block=None)
-    references = submit.References(1000, own)
+    references = References(1000, own)
     references.check("x", {"href": HREF}, False)
     assert references.fetch("x", {"href": HREF}) == {"a": 1}
     assert own.left == []  # and the flow is told of nothing that it does not open
@@ -133,30 +134,30 @@ def test_what_is_looked_for_in_the_store_counts_as_what_is_fetched() -> None:
 
         return find if href == HREF else None
 
-    own = submit.References(1000, OwnReferences(resolve))
+    own = References(1000, OwnReferences(resolve))
     for _ in range(100):  # elsewhere: only the form is looked at
         own.check("x", {"href": "https://example.org/x"}, True)
     own.fetch("x", {"href": HREF})
-    for _ in range(submit.MAX_REFERENCES - 1):
+    for _ in range(MAX_REFERENCES - 1):
         own.check("x", {"href": HREF}, True)
     with pytest.raises(InvalidJobParameterError, match="more than 32 inputs by reference"):
         own.check("x", {"href": HREF}, True)
-    assert len(looked) == submit.MAX_REFERENCES
+    assert len(looked) == MAX_REFERENCES
 
 
 def test_what_is_looked_for_in_the_store_has_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault 20."""
-    monkeypatch.setattr(submit, "REFERENCES_SECONDS", 0.0)
+    monkeypatch.setattr(requested, "REFERENCES_SECONDS", 0.0)
     with pytest.raises(InvalidJobParameterError, match="take more than 0 s"):
-        submit.References(1000, resolving()).check("x", {"href": HREF}, True)
+        References(1000, resolving()).check("x", {"href": HREF}, True)
 
 
 def test_a_long_reference_makes_a_short_label() -> None:
     """Fault 20: labels come with every list of runs, and had all of each reference."""
     own = resolving()
-    for number in range(submit.MAX_REFERENCES):
+    for number in range(MAX_REFERENCES):
         own.check(f"{HREF}?{number}&{'x' * 8000}", nothing_to_spend)
     made = references.labels(own.left)
-    assert len(made) == submit.MAX_REFERENCES
-    assert sum(map(len, made.values())) < 200 * submit.MAX_REFERENCES
+    assert len(made) == MAX_REFERENCES
+    assert sum(map(len, made.values())) < 200 * MAX_REFERENCES
     assert "xxx" not in "".join(made.values())

@@ -7,37 +7,37 @@ import sys
 import psutil
 import pytest
 
-from pygeoapi_prefect.jobs import local
+from pygeoapi_prefect.jobs import owner
 
 
 def test_this_process_is_not_gone() -> None:
-    assert local.owner() == local.owner()
-    assert not local._is_gone(local.owner())
+    assert owner.owner() == owner.owner()
+    assert not owner._is_gone(owner.owner())
 
 
 def test_a_process_that_ended_is_gone() -> None:
-    code = "from pygeoapi_prefect.jobs import local; print(local.owner())"
+    code = "from pygeoapi_prefect.jobs import owner; print(owner.owner())"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
-    assert local._is_gone(done.stdout.strip())
+    assert owner._is_gone(done.stdout.strip())
 
 
 def test_another_process_of_the_same_number_is_not_taken_for_it() -> None:
-    host, pid, start = local.owner().rsplit("/", 2)
-    assert local._is_gone(f"{host}/{pid}/{start}0")
+    host, pid, start = owner.owner().rsplit("/", 2)
+    assert owner._is_gone(f"{host}/{pid}/{start}0")
 
 
 def test_a_process_of_another_host_is_not_ours_to_judge() -> None:
-    _, pid, start = local.owner().rsplit("/", 2)
-    assert not local._is_gone(f"elsewhere/{pid}/{start}0")
+    _, pid, start = owner.owner().rsplit("/", 2)
+    assert not owner._is_gone(f"elsewhere/{pid}/{start}0")
 
 
 def test_a_step_of_the_clock_is_no_restart(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not local.BOOT_ID.exists():
+    if not owner.BOOT_ID.exists():
         pytest.skip("this system has no /proc")
-    before = local.owner()
+    before = owner.owner()
     stepped = psutil.Process().create_time() + 3600
     monkeypatch.setattr(psutil.Process, "create_time", lambda _: stepped)
-    assert not local._is_gone(before)
+    assert not owner._is_gone(before)
     assert str(os.getpid()) in before

@@ -9,7 +9,8 @@ from typing import override
 import pytest
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
-from pygeoapi_prefect.jobs import submit
+from pygeoapi_prefect.jobs import references as module
+from pygeoapi_prefect.jobs.references import MAX_REFERENCES, References
 from support.listening import listening
 
 PAUSE_SECONDS = 0.2
@@ -42,16 +43,16 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_so_many_and_no_more(server: str) -> None:
-    references = submit.References(1000)
-    for _ in range(submit.MAX_REFERENCES):
+    references = References(1000)
+    for _ in range(MAX_REFERENCES):
         assert references.fetch("a", {"href": f"{server}/quick"}) == {}
     with pytest.raises(InvalidJobParameterError, match="more than 32 inputs"):
         references.fetch("a", {"href": f"{server}/quick"})
 
 
 def test_all_of_a_request_have_one_deadline(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submit, "REFERENCES_SECONDS", 5 * PAUSE_SECONDS)
-    references = submit.References(1000)
+    monkeypatch.setattr(module, "REFERENCES_SECONDS", 5 * PAUSE_SECONDS)
+    references = References(1000)
     began = time.monotonic()
     link = {"href": f"{server}/slow"}
     with pytest.raises(InvalidJobParameterError, match=r"take more|timed out"):
@@ -60,7 +61,7 @@ def test_all_of_a_request_have_one_deadline(server: str, monkeypatch: pytest.Mon
 
 
 def test_text_is_as_it_is(server: str) -> None:
-    references = submit.References(1000)
+    references = References(1000)
     assert references.fetch("a", {"href": f"{server}/quick", "type": "text/plain"}) == "{}"
     with pytest.raises(InvalidJobParameterError, match="not UTF-8"):
         references.fetch("a", {"href": f"{server}/bad", "type": "text/plain"})

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from pygeoapi_prefect.errors import TooBusy
-from pygeoapi_prefect.jobs import submit
+from pygeoapi_prefect.jobs import references
 from pygeoapi_prefect.jobs.turns import LARGE, TURNS, Turns
 
 
@@ -101,10 +101,14 @@ def test_a_turn_is_lent_while_the_host_of_a_subscriber_is_looked_up(
         assert url.startswith("http://")
         looked_up.append(TURNS._free.locked())
 
-    monkeypatch.setattr(f"{submit.__name__}.client.api_url", lambda: "http://127.0.0.1:4200/api")
-    monkeypatch.setattr(f"{submit.__name__}.outgoing.check_address", check_address)
+    monkeypatch.setattr(
+        f"{references.__name__}.client.api_url", lambda: "http://127.0.0.1:4200/api"
+    )
+    monkeypatch.setattr(f"{references.__name__}.outgoing.check_address", check_address)
     with TURNS.taken(LARGE):
-        submit._check_subscriber({"successUri": "http://example.org/", "failedUri": "http://a/"})
+        references.References(1).check_subscriber(
+            {"successUri": "http://example.org/", "failedUri": "http://a/"}
+        )
         assert TURNS._free.locked()
     assert looked_up == [False, False]
 

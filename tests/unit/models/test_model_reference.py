@@ -34,6 +34,15 @@ def test_errors_of_the_loader_are_passed_on() -> None:
         reference.load("block:a/b#c")
 
 
+def test_a_reference_is_written_as_it_is_read() -> None:
+    text = "block:remote-file-system/results#job 1/request.json"
+    found = reference.Reference.parse(text)
+    assert found == reference.Reference("remote-file-system/results", "job 1/request.json")
+    assert str(found) == text
+    assert reference.is_reference(text)
+    assert not reference.is_reference('{"inputs": {}}')
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -25,7 +25,6 @@ from pygeoapi_prefect.models.processes import (
     ProcessResponseType,
     ProcessSummary,
 )
-from pygeoapi_prefect.models.status import usable_media_type
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 
@@ -156,13 +155,3 @@ def test_lists() -> None:
         ],
         "links": [{"href": "/processes"}],
     }
-
-
-@pytest.mark.parametrize("text", ["text/plain", "image/tiff; application=geotiff", "a/b+json"])
-def test_a_media_type_is_usable(text: str) -> None:
-    assert usable_media_type(text) == text
-
-
-@pytest.mark.parametrize("text", ["", "text", "a/b\r\nX: y", "a/b;\n", "a/\x84", "é/b", None, {}])
-def test_what_is_no_media_type_is_not(text: object) -> None:
-    assert usable_media_type(text) is None

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pygeoapi_prefect.execution.request import Request
+from pygeoapi_prefect.models.documents import WantedOutput
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.results.delivery import Reply, deliver, single
 from pygeoapi_prefect.results.output import Output
@@ -33,7 +35,7 @@ MANY = [
     output("image", PNG, "image/png"),
     output("zones", COLLECTION, "application/geo+json"),
 ]
-REFERENCE = {"transmissionMode": "reference"}
+REFERENCE: WantedOutput = {"transmissionMode": "reference"}
 
 
 def content(reply: Reply) -> bytes:
@@ -54,20 +56,20 @@ def parts(reply: Reply) -> list[Any]:
 def test_one_raw_output_comes_as_it_is() -> None:
     requests: list[dict[str, Any]] = [{}, {"response": "raw"}, {"outputs": {"text": {}}}]
     for request in requests:
-        reply = deliver(ONE, request)
+        reply = deliver(ONE, Request.from_json(request))
         assert (reply.status, content(reply)) == (200, TEXT)
         assert headers(reply, "Content-Type") == ["text/plain"]
         assert headers(reply, "Content-Length") == ["9"]
 
 
 def test_only_what_was_asked_for_counts() -> None:
-    reply = deliver(MANY, {"outputs": {"image": {"transmissionMode": "value"}}})
+    reply = deliver(MANY, Request.from_json({"outputs": {"image": {"transmissionMode": "value"}}}))
     assert content(reply) == PNG
     assert headers(reply, "Content-Type") == ["image/png"]
 
 
 def test_several_raw_outputs_come_as_multipart() -> None:
-    found = parts(deliver(MANY, {}))
+    found = parts(deliver(MANY, Request.from_json({})))
     assert [part["Content-ID"] for part in found] == ["<text>", "<image>", "<zones>"]
     assert [part.get_content_type() for part in found] == [
         "text/plain",
@@ -79,7 +81,7 @@ def test_several_raw_outputs_come_as_multipart() -> None:
 
 
 def test_mixed_transmission_leaves_the_body_of_references_empty() -> None:
-    found = parts(deliver(MANY, {"outputs": {"text": {}, "image": REFERENCE}}))
+    found = parts(deliver(MANY, Request.from_json({"outputs": {"text": {}, "image": REFERENCE}})))
     assert len(found) == 2
     assert found[0].get_payload(decode=True) == TEXT
     assert found[1]["Content-Location"] == "https://example.org/jobs/1/results/image"
@@ -87,7 +89,7 @@ def test_mixed_transmission_leaves_the_body_of_references_empty() -> None:
 
 
 def test_raw_references_come_as_link_headers() -> None:
-    reply = deliver(MANY, {"outputs": {"text": REFERENCE, "image": REFERENCE}})
+    reply = deliver(MANY, Request.from_json({"outputs": {"text": REFERENCE, "image": REFERENCE}}))
     assert (reply.status, content(reply)) == (204, b"")
     links = headers(reply, "Link")
     assert len(links) == 2
@@ -97,7 +99,8 @@ def test_raw_references_come_as_link_headers() -> None:
 
 def test_a_document_maps_every_output_to_a_value_or_link() -> None:
     reply = deliver(
-        MANY, {"response": "document", "outputs": {"text": {}, "image": REFERENCE, "zones": {}}}
+        MANY,
+        Request(response="document", outputs={"text": {}, "image": REFERENCE, "zones": {}}),
     )
     assert headers(reply, "Content-Type") == ["application/json"]
     document = json.loads(content(reply))
@@ -110,8 +113,8 @@ def test_a_document_maps_every_output_to_a_value_or_link() -> None:
 
 
 def test_no_output_at_all() -> None:
-    assert deliver([], {}).status == 204
-    assert content(deliver([], {"response": "document"})) == b"{}"
+    assert deliver([], Request.from_json({})).status == 204
+    assert content(deliver([], Request.from_json({"response": "document"}))) == b"{}"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +151,7 @@ def test_no_output_at_all() -> None:
     ],
 )
 def test_inline_values(data: bytes, media_type: str, value: Any) -> None:
-    reply = deliver([output("o", data, media_type)], {"response": "document"})
+    reply = deliver([output("o", data, media_type)], Request(response="document"))
     assert json.loads(content(reply)) == {"o": value}
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from pygeoapi_prefect.errors import OutputNotFound
+from pygeoapi_prefect.execution.request import Request
 from pygeoapi_prefect.results import document
 from pygeoapi_prefect.results.delivery import SHORT_BYTES, Reply, deliver
 from pygeoapi_prefect.results.output import Output
 
 MIB = 1024 * 1024
-DOCUMENT = {"response": "document"}
+DOCUMENT = Request(response="document")
 
 
 def output(content: bytes, media_type: str, piece: int = 7, checked: int | None = None) -> Output:

@@ -12,7 +12,9 @@ from flask import Flask
 
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.errors import OutputNotFound
-from pygeoapi_prefect.jobs.service import JobDetails
+from pygeoapi_prefect.execution.request import Request
+from pygeoapi_prefect.jobs.queries import JobDetails
+from pygeoapi_prefect.models.documents import StatusInfo
 from pygeoapi_prefect.results.output import Output
 from pygeoapi_prefect.web import documents
 from pygeoapi_prefect.web.pages import STATIC, Pages, asset
@@ -117,7 +119,7 @@ def process(evil: str = EVIL) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def job(status: str = "successful") -> dict[str, Any]:
+def job(status: str = "successful") -> StatusInfo:
     return {
         "jobID": "j", "processID": "p", "type": "process", "status": status, "message": EVIL,
         "created": "2026-01-01T00:00:00Z", "updated": "2026-01-01T00:00:00Z", "progress": 40,
@@ -126,7 +128,7 @@ def job(status: str = "successful") -> dict[str, Any]:
 
 def details(status: str = "successful") -> JobDetails:
     outputs = OUTPUTS if status == "successful" else []
-    return JobDetails(job(status), {"inputs": {EVIL: EVIL}}, "run", outputs, EVIL)
+    return JobDetails(job(status), Request({EVIL: EVIL}), "run", outputs, EVIL)
 
 
 def rendered(pages: Pages, name: str) -> str:

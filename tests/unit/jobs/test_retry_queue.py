@@ -6,7 +6,7 @@ import time
 import pytest
 
 from pygeoapi_prefect.errors import EngineUnavailable
-from pygeoapi_prefect.jobs import background
+from pygeoapi_prefect.jobs import retry_queue
 from support.polling import wait_for
 
 
@@ -15,7 +15,7 @@ def workers() -> list[threading.Thread]:
 
 
 def test_one_thread_does_all_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(retry_queue, "RETRY_SECONDS", 0.01)
     done: list[int] = []
     away = threading.Event()
 
@@ -25,7 +25,7 @@ def test_one_thread_does_all_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         done.append(number)
 
     for number in range(50):
-        background.in_background(lambda number=number: act(number))  # type: ignore[misc]
+        retry_queue.in_background(lambda number=number: act(number))  # type: ignore[misc]
     assert len(workers()) == 1
     away.set()
     wait_for(lambda: len(done) == 50, 10, "all is done")
@@ -40,8 +40,8 @@ def test_what_is_due_later_keeps_nothing_waiting() -> None:
     def note(name: str) -> None:
         times[name] = time.monotonic() - began
 
-    background.in_background(lambda: note("late"), delay=0.5)
-    background.in_background(lambda: note("now"))
+    retry_queue.in_background(lambda: note("late"), delay=0.5)
+    retry_queue.in_background(lambda: note("now"))
     wait_for(lambda: len(times) == 2, 10, "both are done")
     assert times["now"] < times["late"]
     assert times["late"] >= 0.5
@@ -49,7 +49,7 @@ def test_what_is_due_later_keeps_nothing_waiting() -> None:
 
 def test_what_fails_keeps_nothing_waiting(caplog: pytest.LogCaptureFixture) -> None:
     done = threading.Event()
-    background.in_background(lambda: 1 / 0)
-    background.in_background(done.set)
+    retry_queue.in_background(lambda: 1 / 0)
+    retry_queue.in_background(done.set)
     assert done.wait(10)
     assert "what was left to do for Prefect failed" in caplog.text

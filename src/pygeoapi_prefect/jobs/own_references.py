@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from pygeoapi_prefect import outgoing
-from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.errors import InvalidJobParameterError, JobError
+from pygeoapi_prefect.jobs.lookup import find
+from pygeoapi_prefect.jobs.outputs import Outputs
+from pygeoapi_prefect.jobs.run_parameters import result_block
 from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.process.references import OwnOutput
+from pygeoapi_prefect.results import links
 from pygeoapi_prefect.results.output import Output
+
+MAX_HREF = 300  # of an address in a message, in characters
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,37 @@ Resolve = Callable[[str], Find | None]
 
 def nothing(_href: str) -> None:
     """Find no output: every reference leads elsewhere."""
+
+
+class OwnOutputs:
+    """Finds this server's outputs by their addresses.
+
+    Args:
+        outputs: The outputs of all jobs.
+        public_url: Root of their addresses.
+    """
+
+    def __init__(self, outputs: Outputs, public_url: str) -> None:
+        self._outputs = outputs
+        self._root = public_url
+
+    def resolve(self, href: str) -> Find | None:
+        """Return what finds the output that an address names; None if it is none of this server.
+
+        It raises ``InvalidJobParameterError`` if there is no such job or output, or no results.
+        """
+        names = links.output_named(self._root, href)
+        return partial(self._found, href, *names) if names else None
+
+    def _found(self, href: str, job_id: str, output_id: str) -> Found:
+        try:
+            run = find(job_id)
+            output = self._outputs.one(run, output_id)
+            output.size()  # its file is there
+        except JobError as error:
+            told = f"{clean(href, MAX_HREF)} cannot be used: {error}"
+            raise InvalidJobParameterError(told) from error
+        return Found(output, result_block(run), output.location)
 
 
 class OwnReferences:

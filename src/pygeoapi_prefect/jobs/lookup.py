@@ -1,0 +1,25 @@
+"""Finds the flow run of a job."""
+
+import uuid
+
+from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.errors import JobNotFoundError
+from pygeoapi_prefect.jobs import status
+from pygeoapi_prefect.models.message import named
+
+
+def find(job_id: str) -> runs.Run:
+    """Find the flow run of a job.
+
+    Raises:
+        JobNotFoundError: There is no such job.
+        EngineUnavailable: Prefect cannot be reached.
+    """
+    try:
+        canonical = str(uuid.UUID(job_id))
+    except ValueError:
+        canonical = ""
+    run = runs.find(status.NAME_PREFIX + canonical) if canonical == job_id else None
+    if run is None or status.TAG not in run.tags:
+        raise JobNotFoundError(f"There is no job {named(job_id)}")
+    return run

@@ -1,0 +1,94 @@
+"""The parameters of a job's flow run: written when the job is made, read for its results.
+
+Client data travel as strings only, which Prefect does not look into: it would expand
+``{"__prefect_kind": ...}`` anywhere in nested parameters. Prefect sends all parameters with every
+read and list, so a large request goes to the store.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pygeoapi_prefect import storage
+from pygeoapi_prefect.config import ManagerSettings
+from pygeoapi_prefect.engine.runs import Run
+from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.execution.request import Request
+from pygeoapi_prefect.jobs import status
+from pygeoapi_prefect.models import reference, strict_json
+from pygeoapi_prefect.process.registry import Process
+
+LOGGER = logging.getLogger(__name__)
+REQUEST_FILE = "request.json"
+REPLY = ("outputs", "response")
+
+
+def encode(
+    process: Process, job_id: str, request: Request, store: storage.Store, settings: ManagerSettings
+) -> dict[str, Any]:
+    """Return the parameters of a flow.
+
+    Args:
+        process: The process to run.
+        job_id: Identifier of the job.
+        request: The execute request.
+        store: Where a large request is kept.
+        settings: Say how many bytes are large.
+
+    Raises:
+        StorageUnavailable: A large request could not be stored.
+    """
+    document = request.as_json()
+    text = strict_json.dumps(document)
+    if len(text) > settings.inline_request_bytes and process.result_storage is None:
+        # Of a run here only what decides on the reply is needed later.
+        text = json.dumps({name: document[name] for name in REPLY if name in document})
+    elif len(text) > settings.inline_request_bytes:
+        path = f"{job_id}/{REQUEST_FILE}"
+        store.write(path, text.encode())
+        text = str(reference.Reference(process.result_block, path))
+    return {
+        "job_id": job_id,
+        "result_storage_block": process.result_storage,
+        "process_description": json.dumps(process.description),
+        "execution_request": text,
+    }
+
+
+def original_request(run: Run) -> Request:
+    """Read the inputs of a job, and what its client asked for, from its run or from the block.
+
+    What is no execute request, because another program or version has made the run, counts as
+    nothing; of one that is, members that decide on the reply are left out if they make no sense.
+
+    Raises:
+        StackError: The block cannot be read now, or the request is gone from it.
+    """
+    text = run.parameters.get("execution_request")
+    if not isinstance(text, str):
+        return Request()
+    try:
+        if reference.is_reference(text):
+            text = storage.read_reference(text)
+        loaded = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        LOGGER.warning("job %s: its request cannot be read: %s", status.job_id(run), error)
+        return Request()
+    return _sensible(loaded) if isinstance(loaded, Mapping) else Request()
+
+
+def result_block(run: Run) -> str | None:
+    """The block that a job's outputs are in; None for a folder of the web process."""
+    block = run.parameters.get("result_storage_block")
+    return block if isinstance(block, str) else None
+
+
+def _sensible(document: Mapping[str, Any]) -> Request:
+    try:
+        request = Request.from_json({name: document[name] for name in REPLY if name in document})
+    except InvalidJobParameterError:
+        request = Request()
+    inputs = document.get("inputs")
+    return replace(request, inputs=inputs if isinstance(inputs, Mapping) else {})

@@ -15,8 +15,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pygeoapi_prefect.engine import events, runs, waiter
 from pygeoapi_prefect.engine.internals.events import run_id as run_of
 from pygeoapi_prefect.engine.states import FINAL
+from pygeoapi_prefect.jobs.callback_urls import TAG
 from pygeoapi_prefect.jobs.callbacks import CHANGES
-from pygeoapi_prefect.jobs.subscriber import TAG
 from support.polling import wait_for
 from support.stack import RunningStack
 from support.workers import Pool, Worker

@@ -28,6 +28,7 @@ from pygeoapi.process.manager.base import BaseManager, get_manager
 
 from pygeoapi_prefect import manager, pygeoapi_helpers
 from pygeoapi_prefect.manager import PrefectManager
+from pygeoapi_prefect.models.documents import StatusInfo
 from pygeoapi_prefect.web import core, landing
 from pygeoapi_prefect.web.core import Endpoint
 from support.stack import REPOSITORY
@@ -246,7 +247,10 @@ def test_what_core_reads_of_a_job_is_there() -> None:
         and isinstance(node.ctx, ast.Load)
     }
     assert "status" in read, "api/processes.py no longer reads job['status']"
-    info = {"jobID": "j", "processID": "p", "status": "accepted", "created": "", "type": "process"}
+    info: StatusInfo = {
+        "jobID": "j", "processID": "p", "status": "accepted", "type": "process", "message": "",
+        "created": "", "updated": "",
+    }  # fmt: skip
     missing = read - set(manager._core_job(info))
     assert not missing, f"core now reads {sorted(map(str, missing))} of a job"
 

@@ -8,7 +8,7 @@ reference, and who can read it: a loader that another layer registers. It import
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, override
 
 PREFIX = "block:"
 """First characters of every reference; no JSON text starts with them."""
@@ -45,6 +45,7 @@ class Reference:
             )
         return cls(match[1], match[2])
 
+    @override
     def __str__(self) -> str:
         return f"{PREFIX}{self.block}#{self.path}"
 

@@ -87,7 +87,9 @@ def sample(running: Running) -> Sample:
     parts = rss_mib({name: root for name, root in running.roots.items() if name != "worker"})
     worker = {"worker": running.roots["worker"]}
     parts["worker"] = rss_of(lambda line: "--type" in line, worker)
-    parts["zygote"] = rss_of(lambda line: any(word.endswith(".zygote") for word in line), worker)
+    parts["zygote"] = rss_of(
+        lambda line: any(word.endswith(".forkserver.server") for word in line), worker
+    )
     return parts
 
 

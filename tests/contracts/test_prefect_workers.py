@@ -8,7 +8,7 @@ import pytest
 from prefect.workers.base import BaseWorker
 from prefect.workers.process import ProcessJobConfiguration, ProcessVariables, ProcessWorker
 
-from pygeoapi_prefect.worker.configuration import JobConfiguration
+from pygeoapi_prefect.worker.job_variables import JobConfiguration
 from pygeoapi_prefect.worker.worker import PygeoapiWorker
 
 CALLED = {

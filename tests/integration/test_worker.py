@@ -92,8 +92,8 @@ def test_no_complaint_of_the_pools_type(worker: Worker, pool: Pool) -> None:
 def test_a_child_shares_nothing_with_the_fork_server(worker: Worker, pool: Pool) -> None:
     run = pool.wait(pool.submit("look"))
     (facts,) = pool.notes(run["id"])
-    assert len(list(Path(f"/proc/{worker.zygote}/task").iterdir())) == 1
-    assert not set(facts["sockets"]) & sockets_of(worker.zygote)
+    assert len(list(Path(f"/proc/{worker.fork_server}/task").iterdir())) == 1
+    assert not set(facts["sockets"]) & sockets_of(worker.fork_server)
     assert not set(facts["sockets"]) & sockets_of(worker.process.pid)
     assert facts["session"] == facts["pid"]
     assert not facts["sigterm_ignored"]
@@ -146,12 +146,12 @@ def test_fault_6_results_of_tasks_go_with_their_job(
 
 
 def test_new_code_is_used_without_a_restart(worker: Worker, pool: Pool) -> None:
-    zygote = worker.zygote
+    fork_server = worker.fork_server
     pool.wait(pool.submit("ok"))
     pool.deploy("worker-probe", version="a" * 16)
     run = pool.wait(pool.submit("ok"))
     assert pool.notes(run["id"])[0]["version"] == "a" * 16
-    assert worker.zygote == zygote
+    assert worker.fork_server == fork_server
 
 
 # -- Ends of all kinds ---------------------------------------------------------------------------
@@ -440,8 +440,8 @@ def test_fault_11_hooks_do_not_run_for_a_job_that_is_repeated(worker: Worker, po
 def test_a_fork_server_that_dies_is_replaced(worker: Worker, pool: Pool) -> None:
     run_id = pool.submit("escape")
     facts = pool.wait_for_note(run_id)
-    zygote = worker.zygote
-    os.kill(zygote, signal.SIGKILL)
+    fork_server = worker.fork_server
+    os.kill(fork_server, signal.SIGKILL)
     run = pool.wait(run_id)
     assert run["state_type"] == "CRASHED"
     assert "fork server" in run["state"]["message"]

@@ -72,7 +72,7 @@ HTTP_ROOMS = {"engine", "outgoing", "embedded", "bootstrap"}
 CLIENT_METHODS = re.compile(
     r"(create|read|update|delete|set|count)_.*(flow|task_run|deployment|block|work_|log|variable)"
 )
-BLOCK_MODULES = ("prefect.blocks", "pygeoapi_prefect.engine.internals.blocks")
+BLOCK_MODULES = ("prefect.blocks", "pygeoapi_prefect.engine.internals.blocks.block_of")
 BLOCK_ROUTES = {"read_block", "find_block"}
 
 

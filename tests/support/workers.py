@@ -251,7 +251,7 @@ class Worker:
         return self.log.read_text(errors="replace")
 
     @property
-    def zygote(self) -> int:
+    def fork_server(self) -> int:
         """Number of its fork server, once no other child is left.
 
         A fork server that was replaced, and what an ended job has left behind, go within moments.

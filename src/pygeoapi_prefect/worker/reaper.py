@@ -15,7 +15,7 @@ from prefect.logging.loggers import get_logger
 
 from pygeoapi_prefect.engine.routes import Json
 from pygeoapi_prefect.engine.worker_api import WorkerApi
-from pygeoapi_prefect.worker import ending
+from pygeoapi_prefect.worker import settlement
 
 LOGGER = get_logger("pygeoapi.worker")
 MISSED_HEARTBEATS = 3
@@ -118,7 +118,7 @@ class Reaper:
         """Runs that Prefect gave to this worker, which did not hear of it."""
         idle = {run_id for run_id in run_ids if not self._is_active(run_id)}
         for run_id in idle & self._idle_before:
-            state = await ending.hand_back(self._api, run_id, "its worker does not know of it")
+            state = await settlement.hand_back(self._api, run_id, "its worker does not know of it")
             LOGGER.warning("Run %s, claimed but not known here: %s", run_id, state)
         self._idle_before = idle
 
@@ -134,6 +134,6 @@ class Reaper:
         for run_id in run_ids:
             if await self._api.claimant(run_id) != name:
                 continue  # another reaper has given it away meanwhile
-            state = await ending.hand_back(self._api, run_id, f"its worker '{name}' has died")
+            state = await settlement.hand_back(self._api, run_id, f"its worker '{name}' has died")
             LOGGER.warning("Run %s of the dead worker %s: %s", run_id, name, state)
         self._seen.pop(name, None)

@@ -20,15 +20,19 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 from pygeoapi_prefect.engine import events
 from pygeoapi_prefect.engine.errors import is_outage
 from pygeoapi_prefect.engine.internals.workers import POOL_TYPE
+from pygeoapi_prefect.engine.states import DISMISSED
 from pygeoapi_prefect.engine.worker_api import WorkerApi
-from pygeoapi_prefect.worker import ending, health, orphans
-from pygeoapi_prefect.worker.configuration import JobConfiguration, Variables
-from pygeoapi_prefect.worker.dispatch import RETRY_SECONDS, Dispatcher
-from pygeoapi_prefect.worker.plans import Plans
-from pygeoapi_prefect.worker.preloading import ForkServers
+from pygeoapi_prefect.worker import health
+from pygeoapi_prefect.worker.claims import Claims
+from pygeoapi_prefect.worker.forkserver import process_tree
+from pygeoapi_prefect.worker.forkserver.pool import ForkServers
+from pygeoapi_prefect.worker.job_variables import JobConfiguration, Variables
+from pygeoapi_prefect.worker.launch_plans import Plans
 from pygeoapi_prefect.worker.reaper import Reaper
+from pygeoapi_prefect.worker.supervision import RETRY_SECONDS, Workplace
 
 LOGGER = get_logger("pygeoapi.worker")
+JOB_PROGRAM = "pygeoapi_prefect.worker.job.program"
 HEARTBEAT_SECONDS = 10
 CANCEL_POLL_SECONDS = 5.0
 UNHEALTHY_POLLS = 30  # as Prefect's own workers
@@ -86,15 +90,15 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         self._hurry = asyncio.Event()
         self._services: list[asyncio.Task[None]] = []
         modules = os.environ.get(PRELOAD_VARIABLE, "").split(",")
-        self._forks = ForkServers(name.strip() for name in modules if name.strip())
-        self._dispatcher: Dispatcher | None = None
+        self._forks = ForkServers(JOB_PROGRAM, (name.strip() for name in modules if name.strip()))
+        self._claims: Claims | None = None
 
     # -- Prefect's interface -------------------------------------------------------------------
 
     @override
     async def setup(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="pygeoapi-worker-"))
-        orphans.adopt()
+        process_tree.adopt()
         forks = asyncio.create_task(self._forks.start())
         try:
             await super().setup()
@@ -105,19 +109,17 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         self._api = WorkerApi(self.client)
-        self._dispatcher = Dispatcher(
-            self._api,
-            Plans(self._api, self.client, lambda: self.work_pool),
-            self._forks,
+        plans = Plans(self._api, self.client, lambda: self.work_pool)
+        self._claims = Claims(
+            Workplace(self._api, plans, self._forks, self._folder),
             name=self.name,
             pool=self._work_pool_name,
             queues=sorted(self._work_queues),
             slots=self._slots,
-            folder=self._folder,
         )
         self._stop_at_sigterm()
         services = (
-            self._dispatcher.claim_runs,
+            self._claims.keep_claiming,
             self._listen,
             self._poll_cancelled,
             self._reap,
@@ -131,9 +133,9 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         for service in self._services:
             service.cancel()
         await asyncio.gather(*self._services, return_exceptions=True)
-        if self._dispatcher is not None:
+        if self._claims is not None:
             grace = float(os.environ.get(GRACE_VARIABLE) or DEFAULT_GRACE_SECONDS)
-            await self._dispatcher.finish(grace, self._hurry)
+            await self._claims.finish(grace, self._hurry)
         await self._forks.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
         health.file().unlink(missing_ok=True)
@@ -146,15 +148,15 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
     @override
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Prefect's poll, every ``PREFECT_WORKER_QUERY_SECONDS``: the safety net of the events."""
-        if self._dispatcher is not None:
-            self._dispatcher.nudge()
+        if self._claims is not None:
+            self._claims.nudge()
         return []
 
     @override
     def is_worker_still_polling(self, query_interval_seconds: float) -> bool:
-        if self._dispatcher is None:
+        if self._claims is None:
             return True
-        silent = time.monotonic() - self._dispatcher.heard
+        silent = time.monotonic() - self._claims.heard
         return silent <= UNHEALTHY_POLLS * query_interval_seconds
 
     @override
@@ -209,35 +211,35 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
     async def _listen(self) -> None:
         while self._work_pool is None:
             await asyncio.sleep(RETRY_SECONDS)
-        assert self._dispatcher is not None
+        assert self._claims is not None
         await events.follow_pool(
             str(self.work_pool.id),
-            on_scheduled=self._dispatcher.nudge,
-            on_cancelled=self._dispatcher.cancel,
+            on_scheduled=self._claims.nudge,
+            on_cancelled=self._claims.cancel,
         )
 
     async def _poll_cancelled(self) -> None:
         """The safety net of cancellations; it also notices runs that were deleted."""
-        assert self._dispatcher is not None
+        assert self._claims is not None
         while True:
             await asyncio.sleep(CANCEL_POLL_SECONDS)
-            watched = list(self._dispatcher.active)
+            watched = list(self._claims.active)
             if not watched:
                 continue
             found = {run["id"]: run for run in await self._api.runs(watched)}
-            self._dispatcher.hear()
+            self._claims.hear()
             for run_id in watched:
-                if run_id not in found or found[run_id]["state_type"] in ending.CANCELLED:
-                    self._dispatcher.cancel(run_id)
+                if run_id not in found or found[run_id]["state_type"] in DISMISSED:
+                    self._claims.cancel(run_id)
 
     async def _reap(self) -> None:
-        assert self._dispatcher is not None
+        assert self._claims is not None
         reaper = Reaper(
             self._api,
             self._work_pool_name,
             self.name,
             self.heartbeat_interval_seconds,
-            self._dispatcher.active.__contains__,
+            self._claims.active.__contains__,
         )
         while True:
             await asyncio.sleep(reaper.scan_seconds)

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pygeoapi_prefect.worker import memory
-from pygeoapi_prefect.worker.memory import MIB, MemoryWatch
+from pygeoapi_prefect.worker.forkserver import memory
+from pygeoapi_prefect.worker.forkserver.memory import MIB, MemoryWatch
 from support.polling import wait_for
 
 ANONYMOUS = "hoard = b'x' * (100 << 20)"

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pygeoapi_prefect.worker import wire
-from pygeoapi_prefect.worker.forks import Child, Exit, ForkServer, ModuleRefused
-from pygeoapi_prefect.worker.preloading import ForkServers
+from pygeoapi_prefect.worker.forkserver import protocol
+from pygeoapi_prefect.worker.forkserver.client import Child, Exit, ForkServer, ModuleRefused
 from support.polling import wait_for
 from support.workers import is_alive
 
+JOB_PROGRAM = "pygeoapi_prefect.worker.job.program"
 NOWHERE = "http://127.0.0.1:9/api"
 RUN = {
     "name": "no-job",
@@ -38,13 +38,13 @@ def sleepy():
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Callable[..., wire.Job]:
+def job(tmp_path: Path) -> Callable[..., protocol.Job]:
     """Makes jobs whose code sleeps while it is loaded."""
     code = tmp_path / "code"
     code.mkdir()
     (code / "sleepy_code.py").write_text(SLEEPY)
 
-    def make(number: int, **changes: Any) -> wire.Job:
+    def make(number: int, **changes: Any) -> protocol.Job:
         fields: dict[str, Any] = {
             "run": {**RUN, "id": f"0195a1c4-0000-7000-8000-{number:012}"},
             "state_id": "0195a1c4-0000-7000-8000-0000000000aa",
@@ -54,7 +54,7 @@ def job(tmp_path: Path) -> Callable[..., wire.Job]:
             "scratch": str(tmp_path / f"scratch-{number}"),
             "env": {"PYTHONPATH": str(code), "PREFECT_API_URL": NOWHERE},
         }
-        return wire.Job(**{**fields, **changes})
+        return protocol.Job(**{**fields, **changes})
 
     return make
 
@@ -71,7 +71,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def with_server(action: Callable[[ForkServer], Awaitable[Any]], *modules: str) -> Any:
     async def run() -> Any:
-        server = ForkServer(modules)
+        server = ForkServer(JOB_PROGRAM, modules)
         try:
             await server.start()
             return await action(server)
@@ -119,23 +119,8 @@ def test_a_module_that_cannot_be_imported_is_left_to_the_jobs(modules: Path) -> 
     with_server(look, "broken_module", "module_that_is_not_there")
 
 
-def test_jobs_start_without_a_refused_package(modules: Path) -> None:
-    (modules / "threaded_module.py").write_text(THREADED)
-
-    async def run() -> bool:
-        servers = ForkServers(["threaded_module", "json"])
-        try:
-            await servers.start()
-            servers.learn(["threaded_module.part"])  # nothing new
-            return servers.is_up
-        finally:
-            await servers.stop()
-
-    assert asyncio.run(run())
-
-
 def test_a_setting_that_prefect_refuses_is_that_jobs_end(
-    modules: Path, job: Callable[..., wire.Job]
+    modules: Path, job: Callable[..., protocol.Job]
 ) -> None:
     async def two_jobs(server: ForkServer) -> tuple[Exit, bool]:
         wrong = server.run(job(1, env={"PREFECT_API_REQUEST_TIMEOUT": "soon"}))
@@ -148,7 +133,7 @@ def test_a_setting_that_prefect_refuses_is_that_jobs_end(
 
 
 def test_the_end_of_the_server_is_the_end_of_its_jobs(
-    modules: Path, job: Callable[..., wire.Job]
+    modules: Path, job: Callable[..., protocol.Job]
 ) -> None:
     async def one_job(server: ForkServer) -> int:
         return await started(server.run(job(1)))
@@ -157,7 +142,7 @@ def test_the_end_of_the_server_is_the_end_of_its_jobs(
     wait_for(lambda: not is_alive(pid), 10, "the end of the job")
 
 
-def test_a_job_is_killed_alone(modules: Path, job: Callable[..., wire.Job]) -> None:
+def test_a_job_is_killed_alone(modules: Path, job: Callable[..., protocol.Job]) -> None:
     async def two_jobs(server: ForkServer) -> tuple[Exit, bool]:
         first, second = server.run(job(1)), server.run(job(2))
         await started(first)
@@ -183,9 +168,9 @@ def test_a_signal_for_a_job_that_is_not_there(modules: Path) -> None:
     assert not with_server(signals)
 
 
-def test_a_job_of_a_server_that_has_ended(modules: Path, job: Callable[..., wire.Job]) -> None:
+def test_a_job_of_a_server_that_has_ended(modules: Path, job: Callable[..., protocol.Job]) -> None:
     async def run() -> Exit:
-        server = ForkServer()
+        server = ForkServer(JOB_PROGRAM)
         await server.start()
         await server.stop()
         return await server.run(job(1)).exited

@@ -8,8 +8,8 @@ from prefect.client.orchestration import PrefectClient
 from prefect.workers.process import ProcessWorker
 from pydantic import ValidationError
 
-from pygeoapi_prefect.worker.configuration import LIMITS, JobConfiguration, Variables
-from pygeoapi_prefect.worker.plans import merged
+from pygeoapi_prefect.worker.job_variables import LIMITS, JobConfiguration, Variables
+from pygeoapi_prefect.worker.launch_plans import merged
 from pygeoapi_prefect.worker.worker import PygeoapiWorker, default_limit
 
 # No block and no variable is named, so Prefect is not asked.

@@ -10,8 +10,8 @@ from prefect.exceptions import ObjectNotFound
 from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.engine.routes import Json
 from pygeoapi_prefect.engine.worker_api import WorkerApi
-from pygeoapi_prefect.worker import ending
-from pygeoapi_prefect.worker.forks import Exit
+from pygeoapi_prefect.worker import settlement
+from pygeoapi_prefect.worker.forkserver.client import Exit
 
 RUN = "0195a1c4-0000-7000-8000-000000000001"
 
@@ -85,7 +85,7 @@ def ended(function: Any, server: OneRun, *args: Any, **how: Any) -> str:
     ],
 )
 def test_how_a_process_ended(exit_: Exit, limit: int | None, said: str) -> None:
-    assert said in ending.describe(exit_, limit)
+    assert said in settlement.describe(exit_, limit)
 
 
 @pytest.mark.parametrize(
@@ -94,13 +94,13 @@ def test_how_a_process_ended(exit_: Exit, limit: int | None, said: str) -> None:
 )
 def test_who_may_run_again(run_count: int, retries: int | None, again: bool) -> None:
     run = {"run_count": run_count, "empirical_policy": {"retries": retries}}
-    assert ending.may_run_again(run) is again
-    assert ending.may_run_again({"run_count": run_count}) is (run_count == 0)
+    assert settlement.may_run_again(run) is again
+    assert settlement.may_run_again({"run_count": run_count}) is (run_count == 0)
 
 
 def test_a_crash_is_said_once() -> None:
     server = OneRun("RUNNING")
-    assert ended(ending.crash, server, "it fell") == "Crashed"
+    assert ended(settlement.crash, server, "it fell") == "Crashed"
     assert server.states == [("CRASHED", "it fell", False)]
 
 
@@ -117,18 +117,18 @@ def test_a_crash_is_said_once() -> None:
 )
 def test_a_run_that_has_ended_or_waits_does_not_crash(state: str, name: str) -> None:
     server = OneRun(state, name)
-    assert ended(ending.crash, server, "it fell") == name
+    assert ended(settlement.crash, server, "it fell") == name
     assert server.states == []
 
 
 def test_a_run_that_waits_for_its_retry_in_its_own_process_crashes_with_it() -> None:
     server = OneRun("SCHEDULED", "AwaitingRetry")
-    assert ended(ending.crash, server, "it fell") == "Crashed"
+    assert ended(settlement.crash, server, "it fell") == "Crashed"
 
 
 def test_a_crash_of_a_run_that_is_to_be_cancelled_is_its_cancellation() -> None:
     server = OneRun("CANCELLING")
-    assert ended(ending.crash, server, "it fell") == "Cancelled"
+    assert ended(settlement.crash, server, "it fell") == "Cancelled"
     assert server.states == [("CANCELLED", "The run was cancelled", True)]
 
 
@@ -137,65 +137,65 @@ def test_a_crash_of_a_run_that_is_to_be_cancelled_is_its_cancellation() -> None:
 )
 def test_a_process_that_was_ended_while_it_started_has_not_crashed(state: str, name: str) -> None:
     server = OneRun(state, state.title())
-    assert ended(ending.cancelled_by_id, server) == name
+    assert ended(settlement.cancelled_by_id, server) == name
     assert bool(server.states) is (state == "CRASHED")
 
 
 def test_the_time_limit_is_told_as_prefect_does() -> None:
     server = OneRun("RUNNING")
-    assert ended(ending.timed_out, server, 2.0) == "TimedOut"
+    assert ended(settlement.timed_out, server, 2.0) == "TimedOut"
     assert server.states == [("TimedOut", "Flow run exceeded timeout of 2.0 second(s)", True)]
     late = OneRun("COMPLETED")
-    assert ended(ending.timed_out, late, 2.0) == "Completed"
+    assert ended(settlement.timed_out, late, 2.0) == "Completed"
     assert late.states == []
 
 
 def test_a_run_that_may_be_repeated_goes_back_to_its_queue() -> None:
     server = OneRun("RUNNING", empirical_policy={"retries": 1})
-    assert ended(ending.hand_back, server, "its worker has died") == "Scheduled"
+    assert ended(settlement.hand_back, server, "its worker has died") == "Scheduled"
     assert server.states == [("SCHEDULED", "Handed back: its worker has died", True)]
 
 
 def test_a_run_that_never_began_goes_back_to_its_queue() -> None:
     server = OneRun("PENDING", run_count=0)
-    assert ended(ending.hand_back, server, "its worker has died") == "Scheduled"
+    assert ended(settlement.hand_back, server, "its worker has died") == "Scheduled"
 
 
 def test_a_run_of_one_attempt_is_lost_with_its_worker() -> None:
     server = OneRun("RUNNING")
-    assert ended(ending.hand_back, server, "its worker has died") == "Crashed"
+    assert ended(settlement.hand_back, server, "its worker has died") == "Crashed"
     assert server.states == [("CRASHED", "The run was lost: its worker has died", True)]
 
 
 def test_fault_12_a_run_whose_process_died_is_repeated_as_often_as_its_crash_retries() -> None:
     server = OneRun("RUNNING", crash_retries=2, crash_repeats=1)
-    assert ended(ending.crash, server, "it fell", has_died=True) == "Scheduled"
+    assert ended(settlement.crash, server, "it fell", has_died=True) == "Scheduled"
     assert server.states == [("SCHEDULED", "Repeated after a crash: it fell", True)]
     assert server.retries is None
     spent = OneRun("RUNNING", crash_retries=2, crash_repeats=2)
-    assert ended(ending.crash, spent, "it fell", has_died=True) == "Crashed"
+    assert ended(settlement.crash, spent, "it fell", has_died=True) == "Crashed"
 
 
 def test_fault_12_so_is_one_whose_worker_died() -> None:
     server = OneRun("RUNNING", crash_retries=1)
-    assert ended(ending.hand_back, server, "its worker has died") == "Scheduled"
+    assert ended(settlement.hand_back, server, "its worker has died") == "Scheduled"
     assert server.states == [("SCHEDULED", "Repeated after a crash: its worker has died", True)]
 
 
 def test_fault_12_what_never_had_a_process_is_not_repeated() -> None:
     server = OneRun("PENDING", run_count=0, crash_retries=1)
-    assert ended(ending.crash, server, "a wrong variable") == "Crashed"
+    assert ended(settlement.crash, server, "a wrong variable") == "Crashed"
 
 
 def test_fault_12_a_crash_uses_up_none_of_the_retries_after_an_exception() -> None:
     server = OneRun("RUNNING", crash_retries=1, empirical_policy={"retries": 1})
-    assert ended(ending.crash, server, "it fell", has_died=True) == "Scheduled"
+    assert ended(settlement.crash, server, "it fell", has_died=True) == "Scheduled"
     assert server.retries == 2
 
 
 def test_fault_12_who_is_to_be_cancelled_is_not_repeated() -> None:
     server = OneRun("CANCELLING", crash_retries=1)
-    assert ended(ending.crash, server, "it fell", has_died=True) == "Cancelled"
+    assert ended(settlement.crash, server, "it fell", has_died=True) == "Cancelled"
 
 
 @pytest.mark.parametrize(
@@ -212,29 +212,29 @@ def test_fault_12_who_is_to_be_cancelled_is_not_repeated() -> None:
     ],
 )
 def test_fault_10_clients_are_told_how_a_process_ended(exit_: Exit, told: str) -> None:
-    assert endings.sentence(ending.as_data(exit_)) == told
+    assert endings.sentence(settlement.as_data(exit_)) == told
 
 
 def test_fault_10_a_lost_run_is_not_blamed_on_the_process() -> None:
     server = OneRun("RUNNING")
-    assert ended(ending.hand_back, server, "its worker has died") == "Crashed"
+    assert ended(settlement.hand_back, server, "its worker has died") == "Crashed"
     assert server.told == "The job was lost with its worker; it may be sent again"
 
 
 def test_a_run_that_was_to_be_cancelled_does_not_go_back() -> None:
     server = OneRun("CANCELLING", empirical_policy={"retries": 9})
-    assert ended(ending.hand_back, server, "its worker has died") == "Cancelled"
+    assert ended(settlement.hand_back, server, "its worker has died") == "Cancelled"
 
 
 def test_a_run_that_has_ended_does_not_go_back() -> None:
     server = OneRun("COMPLETED")
-    assert ended(ending.hand_back, server, "its worker has died") == "Completed"
+    assert ended(settlement.hand_back, server, "its worker has died") == "Completed"
     assert server.states == []
 
 
 @pytest.mark.parametrize(
     ("function", "arguments"),
-    [(ending.crash, ["x"]), (ending.hand_back, ["x"]), (ending.cancelled_by_id, [])],
+    [(settlement.crash, ["x"]), (settlement.hand_back, ["x"]), (settlement.cancelled_by_id, [])],
 )
 def test_a_run_that_was_removed(function: Any, arguments: list[str]) -> None:
     assert ended(function, OneRun(None), *arguments) == "Deleted"
@@ -242,5 +242,5 @@ def test_a_run_that_was_removed(function: Any, arguments: list[str]) -> None:
 
 def test_a_cancelled_run_stays_as_it_ended() -> None:
     server = OneRun("COMPLETED")
-    assert ended(ending.cancelled_by_id, server) == "Completed"
+    assert ended(settlement.cancelled_by_id, server) == "Completed"
     assert server.states == []

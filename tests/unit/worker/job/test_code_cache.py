@@ -6,7 +6,7 @@ from typing import override
 
 import pytest
 
-from pygeoapi_prefect.worker import download
+from pygeoapi_prefect.worker.job import code_cache
 
 VERSION = "0123456789abcdef"
 
@@ -61,13 +61,13 @@ def deployment(**changes: str | None) -> dict[str, str | None]:
 def test_only_folders_named_by_their_content_are_kept(
     changes: dict[str, str | None], immutable: bool
 ) -> None:
-    assert download.is_immutable(deployment(**changes)) is immutable
+    assert code_cache.is_immutable(deployment(**changes)) is immutable
 
 
 def test_code_is_fetched_once(source: Folder, tmp_path: Path, scratch: Path) -> None:
     cache = tmp_path / "cache"
-    first = download.provide(source, deployment(), cache, scratch)
-    second = download.provide(source, deployment(), cache, scratch)
+    first = code_cache.provide(source, deployment(), cache, scratch)
+    second = code_cache.provide(source, deployment(), cache, scratch)
     assert first == second
     assert (first / "package" / "process.py").read_text() == "VALUE = 1\n"
     assert source.fetched == [f"p/{VERSION}"]
@@ -78,8 +78,8 @@ def test_the_same_path_in_another_block_is_another_folder(
     source: Folder, tmp_path: Path, scratch: Path
 ) -> None:
     cache = tmp_path / "cache"
-    first = download.provide(source, deployment(), cache, scratch)
-    other = download.provide(source, deployment(storage_document_id="block-2"), cache, scratch)
+    first = code_cache.provide(source, deployment(), cache, scratch)
+    other = code_cache.provide(source, deployment(storage_document_id="block-2"), cache, scratch)
     assert first != other
 
 
@@ -87,11 +87,11 @@ def test_code_that_may_change_is_fetched_for_each_run(
     source: Folder, tmp_path: Path, scratch: Path
 ) -> None:
     changing = deployment(version="1.0")
-    folder = download.provide(source, changing, tmp_path / "cache", scratch)
+    folder = code_cache.provide(source, changing, tmp_path / "cache", scratch)
     assert folder.is_relative_to(scratch)
     second = tmp_path / "second"
     second.mkdir()
-    download.provide(source, changing, tmp_path / "cache", second)
+    code_cache.provide(source, changing, tmp_path / "cache", second)
     assert len(source.fetched) == 2
     assert not (tmp_path / "cache").exists()
 
@@ -100,7 +100,7 @@ def test_a_failed_download_leaves_nothing(source: Folder, tmp_path: Path, scratc
     cache = tmp_path / "cache"
     missing = deployment(path=f"q/{VERSION}")
     with pytest.raises(FileNotFoundError):
-        download.provide(source, missing, cache, scratch)
+        code_cache.provide(source, missing, cache, scratch)
     assert list(cache.iterdir()) == []
 
 
@@ -112,10 +112,10 @@ def test_another_run_was_quicker(source: Folder, tmp_path: Path, scratch: Path) 
         def get_directory(
             self, from_path: str | None = None, local_path: str | None = None
         ) -> None:
-            download.provide(source, deployment(), cache, scratch)
+            code_cache.provide(source, deployment(), cache, scratch)
             super().get_directory(from_path, local_path)
 
-    folder = download.provide(Slow(source.root), deployment(), cache, scratch)
+    folder = code_cache.provide(Slow(source.root), deployment(), cache, scratch)
     assert (folder / "package").is_dir()
     assert [path.name for path in cache.iterdir()] == [folder.name]
 
@@ -124,9 +124,9 @@ def test_a_run_has_a_folder_of_its_own(
     source: Folder, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # so that the test's folder is the current one again afterwards
-    code = download.provide(source, deployment(), tmp_path / "cache", scratch)
+    code = code_cache.provide(source, deployment(), tmp_path / "cache", scratch)
     (code / "__pycache__").mkdir()
-    download.enter(code, scratch)
+    code_cache.enter(code, scratch)
     assert Path.cwd() == scratch / "work"
     assert Path("package/process.py").read_text() == "VALUE = 1\n"
     assert not Path("__pycache__").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pygeoapi_prefect.worker.output import LOST, NOTE, Output, Target
+from pygeoapi_prefect.worker.forkserver.output import LOST, NOTE, Output, Target
 from support.polling import wait_for
 
 

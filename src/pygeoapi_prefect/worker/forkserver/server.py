@@ -3,7 +3,8 @@
 It talks to nobody but its worker: no Prefect client, no block, no socket that a child could share.
 When the worker is gone, it ends all jobs, so that nobody waits for a dead worker's jobs in vain.
 
-``python -m pygeoapi_prefect.worker.zygote FD``; FD is one end of a socket pair.
+``python -m pygeoapi_prefect.worker.forkserver.server FD PROGRAM``; FD is one end of a socket pair,
+PROGRAM the name of the module that the children run (``Program``).
 """
 
 import gc
@@ -14,47 +15,46 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, Protocol, cast
 
-from pygeoapi_prefect.worker import orphans, wire
-from pygeoapi_prefect.worker.memory import MemoryWatch
-from pygeoapi_prefect.worker.output import Output, Target
+from pygeoapi_prefect.worker.forkserver import process_tree, protocol
+from pygeoapi_prefect.worker.forkserver.memory import MemoryWatch
+from pygeoapi_prefect.worker.forkserver.output import Output, Target
 
 # The child sends SIGTERM itself: of two signals from outside, the second may reach another thread
 # of it, and be first or not wake the main one.
-MEANING: dict[wire.Signal, signal.Signals] = {
+MEANING: dict[protocol.Signal, signal.Signals] = {
     "cancel": signal.SIGUSR1,
     "hand-back": signal.SIGUSR2,
 }
 READ_BYTES = 1 << 20
-PRELOAD = (
-    "prefect.flow_engine",
-    "prefect.flows",
-    "prefect.engine",
-    "prefect.main",
-    "prefect.filesystems",
-    "prefect.blocks.core",
-    "prefect.client.orchestration",
-    "prefect.events.worker",
-    "prefect.runtime",
-    "anyio._backends._asyncio",
-    "pydantic.v1",
-    "rich._emoji_codes",
-    "pygeoapi.models.processes",
-    "pygeoapi.process.base",
-    "pygeoapi.process.exceptions",
-    "pygeoapi_prefect.process.base",
-    "pygeoapi_prefect.process.inputs",
-    "pygeoapi_prefect.process.outputs",
-    "pygeoapi_prefect.process.progress",
-    "pygeoapi_prefect.storage",
-    "pygeoapi_prefect.engine.log.capture",
-    "pygeoapi_prefect.worker.child",
-)
+
+
+class Program(Protocol):
+    """The module that the children run.
+
+    Attributes:
+        PRELOAD: Modules to import before the first fork.
+    """
+
+    PRELOAD: Sequence[str]
+
+    def warm(self) -> None:
+        """Do beforehand what every child would do once."""
+
+    def prepare(self, env: Mapping[str, str | None]) -> object:
+        """Make what a child with these changes to its environment needs, here in its parent.
+
+        Raises:
+            Exception: No child can run with this environment; the worker is told.
+        """
+
+    def main(self, job: protocol.Job, prepared: Any) -> NoReturn:
+        """Run a job in the child, with what ``prepare`` made, and end the process."""
 
 
 def thread_count() -> int:
@@ -80,7 +80,7 @@ def preload(modules: Iterable[str]) -> None:
             raise StartsThread(name)
 
 
-def first_message(connection: socket.socket, unpacker: wire.Unpacker) -> dict[str, object]:
+def first_message(connection: socket.socket, unpacker: protocol.Unpacker) -> dict[str, object]:
     """Receive the worker's first message; it sends no other before the answer.
 
     Raises:
@@ -92,22 +92,20 @@ def first_message(connection: socket.socket, unpacker: wire.Unpacker) -> dict[st
     raise ConnectionError("no worker")
 
 
-class Zygote:
+class Server:
     """Forks a child for each job, and tells the worker how it ended.
 
     Args:
         connection: The end of the socket pair that is ours.
+        program: The module that the children run.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
-        from pygeoapi_prefect.worker import child
-
-        self._child = child
+    def __init__(self, connection: socket.socket, program: Program) -> None:
+        self._program = program
         self._connection = connection
-        self._jobs: dict[int, wire.Job] = {}
+        self._jobs: dict[int, protocol.Job] = {}
         self._outputs: dict[int, Output] = {}
         self._target = Target()
-        self._settings = child.SettingsCache()
         self._memory = MemoryWatch()
         self._over_memory: set[int] = set()
         self._wake_read, self._wake_write = os.pipe()
@@ -119,12 +117,12 @@ class Zygote:
 
     def serve(self) -> None:
         """Fork until the worker is gone."""
-        orphans.adopt()
+        process_tree.adopt()
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # the wake-up is what counts
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # our end is the worker's end
-        unpacker = wire.Unpacker()
+        unpacker = protocol.Unpacker()
         self._say(ready=os.getpid())
         while True:
             for key, _ in self._selector.select(self._watch_memory()):
@@ -163,7 +161,7 @@ class Zygote:
         """End all jobs and what they have started, and remove their folders."""
         for pid in self._jobs:
             self._kill(pid, signal.SIGKILL)
-        orphans.end_all(())
+        process_tree.end_all(())
         for job in self._jobs.values():
             shutil.rmtree(job.scratch, ignore_errors=True)
 
@@ -175,13 +173,13 @@ class Zygote:
 
     def _handle(self, message: dict[str, object]) -> None:
         if "run" in message:
-            self._fork(wire.Job.from_json(message["run"]))  # type: ignore[arg-type]
+            self._fork(protocol.Job.from_json(message["run"]))  # type: ignore[arg-type]
         else:
             self._signal(str(message["id"]), message["signal"])  # type: ignore[arg-type]
 
-    def _fork(self, job: wire.Job) -> None:
+    def _fork(self, job: protocol.Job) -> None:
         try:
-            settings = self._settings.get(job.env)
+            prepared = self._program.prepare(job.env)
             if thread_count() != 1:
                 raise RuntimeError("the fork server has more than one thread")
             output = Output(self._target)
@@ -190,7 +188,7 @@ class Zygote:
             self._say(exited=job.id, error=f"{type(error).__name__}: {error}")
             return
         if pid == 0:
-            self._become_child(job, settings, output)
+            self._become_child(job, prepared, output)
         output.keep()
         self._selector.register(output.reading, selectors.EVENT_READ, output)
         self._jobs[pid], self._outputs[pid] = job, output
@@ -205,7 +203,7 @@ class Zygote:
             output.close()
             raise
 
-    def _become_child(self, job: wire.Job, settings: object, output: Output) -> NoReturn:
+    def _become_child(self, job: protocol.Job, prepared: object, output: Output) -> NoReturn:
         try:
             output.become()
             for other in self._outputs.values():
@@ -215,11 +213,11 @@ class Zygote:
             self._connection.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
-            self._child.main(job, settings)  # type: ignore[arg-type]
+            self._program.main(job, prepared)
         finally:
-            os._exit(self._child.EXIT_ERROR)
+            os._exit(protocol.EXIT_ERROR)
 
-    def _signal(self, run_id: str, what: wire.Signal) -> None:
+    def _signal(self, run_id: str, what: protocol.Signal) -> None:
         for pid, job in self._jobs.items():
             if job.id == run_id:
                 if what in MEANING:
@@ -248,7 +246,7 @@ class Zygote:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(ended.si_pid, signal.SIGKILL)
             pid, status, usage = os.wait4(ended.si_pid, 0)
-            orphans.end(self._jobs)
+            process_tree.end(self._jobs)
             job = self._jobs.pop(pid, None)
             if job is not None:
                 self._end_output(self._outputs.pop(pid))
@@ -268,30 +266,31 @@ class Zygote:
 
     def _say(self, **message: object) -> None:
         with suppress(ConnectionError):  # the worker is gone: the next reading says so
-            self._connection.sendall(wire.pack(message))
+            self._connection.sendall(protocol.pack(message))
 
 
 def main() -> None:
     """Run the command line given in ``sys.argv``."""
     connection = socket.socket(fileno=int(sys.argv[1]))
     gc.disable()
-    wanted = first_message(connection, wire.Unpacker())["preload"]
+    wanted = first_message(connection, protocol.Unpacker())["preload"]
     try:
-        preload([*PRELOAD, *wanted])  # type: ignore[misc]
-        from pygeoapi_prefect.engine.internals.shortcuts import warm
+        preload([sys.argv[2]])
+        program = cast(Program, import_module(sys.argv[2]))
+        preload([*program.PRELOAD, *wanted])  # type: ignore[misc]
     except StartsThread as error:
         refused = {"refused": str(error), "reason": "starts a thread when it is imported"}
-        connection.sendall(wire.pack(refused))
+        connection.sendall(protocol.pack(refused))
         raise SystemExit(1) from None
-    warm()
+    program.warm()
     gc.collect()
     gc.freeze()  # the garbage collector of a child leaves the shared memory alone
     gc.enable()
-    zygote = Zygote(connection)
+    server = Server(connection, program)
     try:
-        zygote.serve()
+        server.serve()
     finally:
-        zygote.abandon()
+        server.abandon()
 
 
 if __name__ == "__main__":

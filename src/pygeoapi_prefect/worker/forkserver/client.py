@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from pygeoapi_prefect.worker import orphans, wire
+from pygeoapi_prefect.worker.forkserver import process_tree, protocol
 
 READY_SECONDS = 120.0
 READ_BYTES = 1 << 16
@@ -61,7 +61,7 @@ class Child:
     exited: asyncio.Future[Exit] = field(repr=False)
     pid: int | None = None
 
-    def signal(self, what: wire.Signal) -> None:
+    def signal(self, what: protocol.Signal) -> None:
         """End it and its process group, gently or not."""
         self.server.signal(self.run_id, what)
 
@@ -86,10 +86,12 @@ class ForkServer:
     """A fork server process.
 
     Args:
+        program: Name of the module that the children run (``server.Program``).
         modules: Modules to import on top of those that all jobs need.
     """
 
-    def __init__(self, modules: Sequence[str] = ()) -> None:
+    def __init__(self, program: str, modules: Sequence[str] = ()) -> None:
+        self._program = program
         self._modules = modules
         self._process: Process | None = None
         self._socket: socket.socket | None = None
@@ -122,15 +124,15 @@ class ForkServer:
         with theirs:
             async with self._counting:
                 self._process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "pygeoapi_prefect.worker.zygote"),
-                    str(theirs.fileno()),
+                    *(sys.executable, "-m", "pygeoapi_prefect.worker.forkserver.server"),
+                    *(str(theirs.fileno()), self._program),
                     stdin=asyncio.subprocess.DEVNULL,
                     pass_fds=(theirs.fileno(),),
                     env={**os.environ, **SINGLE_THREADED},
                     start_new_session=True,
                 )
                 self.alive.add(self._process.pid)
-        self._outgoing.put_nowait(wire.preload_request(self._modules))
+        self._outgoing.put_nowait(protocol.preload_request(self._modules))
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         try:
             await asyncio.wait_for(asyncio.shield(self._ready), READY_SECONDS)
@@ -138,19 +140,19 @@ class ForkServer:
             await self.stop()
             raise ForkServerFailed(f"it was not ready within {READY_SECONDS:.0f} s") from None
 
-    def run(self, job: wire.Job) -> Child:
+    def run(self, job: protocol.Job) -> Child:
         """Fork a child for a job."""
         child = Child(job.id, self, asyncio.get_running_loop().create_future())
         if self.ended.is_set():
             child.exited.set_result(LOST)
             return child
         self._children[job.id] = child
-        self._outgoing.put_nowait(wire.run_request(job))
+        self._outgoing.put_nowait(protocol.run_request(job))
         return child
 
-    def signal(self, run_id: str, what: wire.Signal) -> None:
+    def signal(self, run_id: str, what: protocol.Signal) -> None:
         """End the child of a run and its process group, gently or not."""
-        self._outgoing.put_nowait(wire.signal_request(run_id, what))
+        self._outgoing.put_nowait(protocol.signal_request(run_id, what))
 
     async def stop_when_idle(self) -> None:
         """End the process as soon as it has no children, or when this is cancelled."""
@@ -178,15 +180,15 @@ class ForkServer:
                 self._process.kill()
                 await self._process.wait()
             self.alive.discard(self._process.pid)
-            if orphans.is_adopting():  # it may have been killed
+            if process_tree.is_adopting():  # it may have been killed
                 async with self._counting:
-                    await asyncio.to_thread(orphans.end_all, self.alive)
+                    await asyncio.to_thread(process_tree.end_all, self.alive)
         self._lose_children()
 
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
         assert self._socket is not None
-        unpacker = wire.Unpacker()
+        unpacker = protocol.Unpacker()
         try:
             while data := await loop.sock_recv(self._socket, READ_BYTES):
                 for message in unpacker.feed(data):

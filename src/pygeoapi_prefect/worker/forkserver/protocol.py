@@ -11,14 +11,10 @@ from typing import Any, Literal, Self
 
 _LENGTH = struct.Struct(">I")
 
-CONCLUDED = "concluded"
-"""File in a run's folder: its process has seen the run's end. It holds the state's name."""
-IMPORTED = "imported"
-"""File in a run's folder: names of the modules that the run had to import, one in each line."""
-HOOKS = "hooks"
-"""File in a run's folder: for which ends its flow has hooks, one in each line."""
+EXIT_ERROR = 1
+"""Exit status of a job's process that has failed unexpectedly."""
 UNAVAILABLE = 75
-"""Exit status of a run's process to which Prefect did not answer (EX_TEMPFAIL of sysexits.h)."""
+"""Exit status of a job's process to which Prefect did not answer (EX_TEMPFAIL of sysexits.h)."""
 Signal = Literal["cancel", "hand-back", "kill"]
 Hooks = Literal["cancelled", "crashed", "failed"]
 """Ends that a flow may have hooks for (``on_cancellation``, ``on_crashed``, ``on_failure``)."""

@@ -5,15 +5,19 @@ old one, which ends with its last job. A module that starts threads cannot be ha
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable
 
-from prefect.logging.loggers import get_logger
+from pygeoapi_prefect.worker.forkserver import protocol
+from pygeoapi_prefect.worker.forkserver.client import (
+    Child,
+    ForkServer,
+    ForkServerFailed,
+    ModuleRefused,
+)
 
-from pygeoapi_prefect.worker import wire
-from pygeoapi_prefect.worker.forks import Child, ForkServer, ForkServerFailed, ModuleRefused
-
-LOGGER = get_logger("pygeoapi.worker")
+LOGGER = logging.getLogger("prefect.pygeoapi.worker")  # the worker's, which Prefect configures
 SETTLE_SECONDS = 2.0  # more may be learned of other jobs meanwhile
 PAUSE_SECONDS = 30.0  # a start takes two seconds of a processor
 RETRY_SECONDS = 2.0
@@ -23,10 +27,12 @@ class ForkServers:
     """The fork server of the moment, and those that have jobs left.
 
     Args:
+        program: Name of the module that the children run (``server.Program``).
         modules: Modules to import from the beginning, on top of those that all jobs need.
     """
 
-    def __init__(self, modules: Iterable[str] = ()) -> None:
+    def __init__(self, program: str, modules: Iterable[str] = ()) -> None:
+        self._program = program
         self._modules = list(dict.fromkeys(modules))
         self._refused: set[str] = set()
         self._learned = asyncio.Event()
@@ -46,7 +52,7 @@ class ForkServers:
         """
         self._current = await self._make()
 
-    def run(self, job: wire.Job) -> Child:
+    def run(self, job: protocol.Job) -> Child:
         """Fork a child for a job.
 
         Raises:
@@ -110,7 +116,7 @@ class ForkServers:
 
     async def _make(self) -> ForkServer:
         while True:
-            server = ForkServer(self._modules)
+            server = ForkServer(self._program, self._modules)
             try:
                 await server.start()
             except ModuleRefused as error:

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import WorkPool
 
 from pygeoapi_prefect.engine.routes import Json
 from pygeoapi_prefect.engine.worker_api import WorkerApi
-from pygeoapi_prefect.worker.configuration import JobConfiguration
+from pygeoapi_prefect.worker.job_variables import JobConfiguration
 
 # A run has its deployment's version from its creation, so new code is noticed at once; this is how
 # long a change of the deployment's other properties, or of a block, may go unnoticed.

@@ -8,17 +8,16 @@ from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.engine.routes import Json
 from pygeoapi_prefect.engine.states import AWAITING_RETRY, FINAL
 from pygeoapi_prefect.engine.worker_api import REPEAT_MARK, WorkerApi
-from pygeoapi_prefect.worker import wire
-from pygeoapi_prefect.worker.forks import Exit
-
-CANCELLED = ("CANCELLING", "CANCELLED")
+from pygeoapi_prefect.worker.forkserver import protocol
+from pygeoapi_prefect.worker.forkserver.client import Exit
+from pygeoapi_prefect.worker.job_variables import JobConfiguration
 
 
 def describe(ended: Exit, memory_limit_mb: int | None = None) -> str:
     """Describe the end of a process, for people."""
     if ended.error is not None:
         return f"The process of the run could not go on: {ended.error}"
-    if ended.code == wire.UNAVAILABLE:
+    if is_of_outage(ended):
         return "Prefect did not answer the process of the run"
     if ended.is_over_memory:
         return f"The run exceeded its memory limit of {memory_limit_mb} MiB"
@@ -38,6 +37,46 @@ def as_data(ended: Exit) -> Json:
     if ended.code < 0:
         return endings.as_data("signal", -ended.code)
     return endings.as_data("exit", ended.code)
+
+
+def is_of_outage(ended: Exit) -> bool:
+    """Return true if a process ended because Prefect did not answer it."""
+    return ended.error is None and ended.code == protocol.UNAVAILABLE
+
+
+async def settle(
+    api: WorkerApi,
+    run_id: str,
+    reason: protocol.Signal | None,
+    ended: Exit,
+    limits: JobConfiguration,
+) -> str:
+    """Make sure that a run has ended in Prefect, too.
+
+    Args:
+        api: Prefect's API.
+        run_id: The run; its process is gone.
+        reason: Why the worker has ended it, if it has.
+        ended: What is known of the process's end.
+        limits: Its limits.
+
+    Returns:
+        Name of the state that the run is in then.
+    """
+    match reason:
+        case "cancel":
+            return await cancelled_by_id(api, run_id)
+        case "hand-back":
+            return await hand_back(api, run_id, "the worker was shut down")
+        case "kill":
+            return await timed_out(api, run_id, limits.timeout_seconds or 0)
+    if ended.is_over_memory:
+        return await over_memory(api, run_id, limits.memory_limit_mb or 0)
+    description = describe(ended, limits.memory_limit_mb)
+    if ended.is_lost or is_of_outage(ended):
+        return await hand_back(api, run_id, description)
+    has_died = ended.error is None
+    return await crash(api, run_id, description, as_data(ended), has_died=has_died)
 
 
 def may_run_again(run: Json) -> bool:

@@ -10,7 +10,7 @@ from prefect.exceptions import TerminationSignal
 from pygeoapi_prefect.engine.client import adopt
 from pygeoapi_prefect.engine.log.capture import take_all
 from pygeoapi_prefect.engine.log.runlog import RunLog
-from pygeoapi_prefect.worker.wire import Job
+from pygeoapi_prefect.worker.forkserver.protocol import Job
 
 TERMINATED_SECONDS = 0.25  # to send the log in; half a second after SIGTERM it is SIGKILL
 

@@ -1,0 +1,1 @@
+"""Forks a process for each job from one that has the libraries imported; knows no Prefect."""

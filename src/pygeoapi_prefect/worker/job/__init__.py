@@ -1,0 +1,1 @@
+"""Runs in the process of one job."""

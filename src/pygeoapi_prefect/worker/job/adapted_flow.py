@@ -1,0 +1,91 @@
+"""The flow of a job, with the job's limits, result block and checks."""
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prefect import Flow
+from prefect.client.schemas.objects import State
+
+from pygeoapi_prefect.errors import JobFailedError
+from pygeoapi_prefect.models.processes import JobStatusInfoInternal
+from pygeoapi_prefect.process import task_results
+from pygeoapi_prefect.process.contract import CONTRACT, verify
+from pygeoapi_prefect.process.progress import delivered
+from pygeoapi_prefect.process.recording import recorded
+from pygeoapi_prefect.storage import block_of
+from pygeoapi_prefect.worker.forkserver.protocol import Hooks, Job
+from pygeoapi_prefect.worker.job.report import Report
+
+JOB_NAME_PREFIX = "pygeoapi_job_"
+NO_MEMORY = "The process needs more memory than the system gives it"
+
+
+def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:
+    """The flow with the job's limits, result block and checks."""
+    limits = [seconds for seconds in (flow.timeout_seconds, job.timeout_seconds) if seconds]
+    own = copy.copy(flow)
+    own.timeout_seconds = min(limits, default=None)
+    known = [end for end, hooks in hooks_of(flow).items() if hooks]
+    Report(Path(job.scratch)).announce_hooks(known)
+    # The worker runs these in a process of their own: this one may be blocked, or have no time.
+    own.on_cancellation_hooks, own.on_crashed_hooks = [], []
+    if job.result_block is not None:
+        # With both set, Prefect does not ask its server for a default.
+        if own.persist_result is None:
+            own.persist_result = True
+        if own.result_storage is None:
+            own.result_storage = block_of(job.result_block)
+    name = str(job.run.get("name", ""))
+    if name.startswith(JOB_NAME_PREFIX):
+        task_results.keep_with_job(own, name.removeprefix(JOB_NAME_PREFIX))
+    if not own.isgenerator:
+        own.fn = recorded(checked(flow.fn, job))
+    return own
+
+
+def hooks_of(flow: Flow[..., Any]) -> dict[Hooks, list[Callable[..., Any]]]:
+    """The hooks of a flow for the ends that its own process may not live to see."""
+    return {
+        "cancelled": flow.on_cancellation_hooks,
+        "crashed": flow.on_crashed_hooks,
+        "failed": flow.on_failure_hooks,
+    }
+
+
+def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
+    """The flow's function, with errors that a client may be told of."""
+    is_job = str(job.run.get("name", "")).startswith(JOB_NAME_PREFIX)
+
+    def check(result: Any) -> Any:
+        if is_job and not isinstance(result, JobStatusInfoInternal | State):
+            kind = "None" if result is None else f"an instance of {type(result).__qualname__}"
+            raise JobFailedError(f"the flow returned {kind}; {CONTRACT}")
+        if is_job and isinstance(result, JobStatusInfoInternal):
+            verify(result, job.run.get("parameters") or {})
+        return result
+
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def wrapped(*args: Any, **kwargs: Any) -> Any:
+            try:
+                with delivered():
+                    return check(await function(*args, **kwargs))
+            except MemoryError as error:
+                raise JobFailedError(NO_MEMORY) from error
+
+        return wrapped
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            with delivered():
+                return check(function(*args, **kwargs))
+        except MemoryError as error:
+            raise JobFailedError(NO_MEMORY) from error
+
+    return wrapper

@@ -1,0 +1,54 @@
+"""Files by which a job's process tells its supervisor what it has seen; in the run's folder."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+CONCLUDED = "concluded"
+IMPORTED = "imported"
+HOOKS = "hooks"
+
+
+class Conclusion(NamedTuple):
+    """End of a run, as its process has seen it.
+
+    Attributes:
+        state: Name of the state that the run is in.
+        imported: Names of the modules that the run had to import.
+    """
+
+    state: str
+    imported: list[str]
+
+
+class Report:
+    """The report of one process.
+
+    Args:
+        folder: The run's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def conclude(self, state: str, imported: Iterable[str]) -> None:
+        """Write down that the run has ended; last of all."""
+        (self._folder / CONCLUDED).write_text(state)
+        (self._folder / IMPORTED).write_text("\n".join(imported))
+
+    def conclusion(self) -> Conclusion | None:
+        """Read what the process has seen; None if it ended before."""
+        try:
+            imported = (self._folder / IMPORTED).read_text().split()
+            return Conclusion((self._folder / CONCLUDED).read_text(), imported)
+        except FileNotFoundError:
+            return None
+
+    def announce_hooks(self, ends: Iterable[str]) -> None:
+        """Write down for which ends the flow has hooks."""
+        (self._folder / HOOKS).write_text("\n".join(ends))
+
+    def has_hooks(self, end: str) -> bool:
+        """Return true if the flow has hooks for an end, as far as it was loaded."""
+        noted = self._folder / HOOKS
+        return noted.exists() and end in noted.read_text().split()

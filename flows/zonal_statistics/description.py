@@ -11,7 +11,7 @@ GEOJSON = "application/geo+json"
 CSV = "text/csv"
 
 MAX_CELLS = 500_000_000
-"""So many cells may all zones of a request together cover, with what is read around them."""
+"""Maximum number of cells that all zones of a request cover, including cells read around them."""
 
 RASTER: dict[str, Any] = {
     "title": "Raster",

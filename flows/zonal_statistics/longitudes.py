@@ -1,4 +1,4 @@
-"""Longitudes that go round: the same meridian has as many numbers as one likes.
+"""Wraps longitudes: the same meridian has infinitely many numbers.
 
 RFC 7946, 3.1.9, has zones cut at the antimeridian; many are not, and rasters have longitudes from
 -180 to 180 or from 0 to 360.
@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from zonal_statistics.polygons import mended, polygons
 
 FAR = 1e12
-"""Beyond all latitudes, whatever their unit."""
+"""Beyond all latitudes, in any unit."""
 
 
 def turn_of(crs: CRS) -> float:

@@ -1,4 +1,4 @@
-"""Polygons in pieces: what an operation left of them, and what of them lies in which window."""
+"""Splits polygons: keeps the areas after an operation, and cuts them into windows."""
 
 import math
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Piece:
 
 
 def polygons(geometry: BaseGeometry) -> BaseGeometry:
-    """The polygons of what an operation left; lines and points have no area."""
+    """The polygons in the result of an operation; lines and points have no area."""
     if geometry.geom_type in ("Polygon", "MultiPolygon"):
         return geometry
     parts = shapely.get_parts(shapely.get_parts(geometry))
@@ -51,7 +51,7 @@ def polygons(geometry: BaseGeometry) -> BaseGeometry:
 
 
 def mended(geometry: BaseGeometry) -> BaseGeometry:
-    """Polygons whose vertices were moved: rounding may have brought edges across each other.
+    """Repair polygons whose vertices were moved: rounding may have made edges cross.
 
     Of polygons that are not valid, GEOS finds wrong intersections.
     """
@@ -88,7 +88,7 @@ def pieces(
 def _halves(
     column: int, row: int, width: int, height: int, blocks: tuple[int, int]
 ) -> list[tuple[int, int, int, int]]:
-    """Bounds of two windows: cut between blocks where there are several, else in the middle."""
+    """Bounds of two windows: cut between blocks if there are several, else in the middle."""
     right, bottom = column + width, row + height
     across, down = _edge(column, width, blocks[1]), _edge(row, height, blocks[0])
     if across is None and down is None:

@@ -114,7 +114,7 @@ def compute(request: ExecuteRequest, folder: Path) -> tuple[Zones, list[Statisti
 
 
 def left_bytes() -> int:
-    """Memory that a zone's different values may take, beside the inputs, which are read by now."""
+    """Memory left for the distinct values of a zone, after the inputs were read."""
     return max(0, memory_limit_bytes() - memory_in_use_bytes() - WORKING_BYTES)
 
 

@@ -25,7 +25,7 @@ ROUNDING = 1e-12
 """Part of a turn that is left out where a projection ends: exactly there, PROJ may take the other
 end."""
 SAMPLES = 21
-"""So many points a side tell whether the raster lies where its bounds say."""
+"""Number of points on each side that show if the raster lies within its bounds."""
 
 
 class Projection:

@@ -27,7 +27,7 @@ SAMPLES = {"waco-dem": Path(__file__).parent / "data" / "dem.tif"}
 MAX_BLOCK_BYTES = 64 * 1024 * 1024
 """Largest block, of all bands that are stored together."""
 GDAL_CACHE_BYTES = 32 * 1024 * 1024
-"""GDAL would keep blocks in 5 % of the machine's memory, whatever a job may have."""
+"""GDAL would cache blocks in 5 % of the machine's memory, regardless of the job's limit."""
 
 LEAST_CELL = 1e-12
 """Smallest cell, as part of the greatest coordinate; a double holds about 1e-16."""
@@ -55,7 +55,7 @@ class Band:
         self.blocks: tuple[int, int] = dataset.block_shapes[number - 1]
         self._dataset = dataset
         self._number = number
-        # GDAL takes an alpha band for a mask only if its cells are of 8 or 16 bits without sign.
+        # GDAL uses an alpha band as a mask only if its cells have 8 or 16 unsigned bits.
         alphas = (i for i, band in enumerate(dataset.colorinterp, 1) if band is ColorInterp.alpha)
         self._alpha = next((band for band in alphas if band != number), None)
         self._scale = dataset.scales[number - 1]
@@ -102,7 +102,7 @@ class Band:
             opaque = self._alpha is None or self._dataset.read(self._alpha, window=window) != 0
         except RasterioIOError as error:
             raise InvalidJobParameterError("input 'raster': its cells cannot be read") from error
-        # What has no data is not looked at again: an array without a mask cannot lose one.
+        # Cells without data are not checked again: an array without a mask cannot lose one.
         values, valid = cells.data, ~np.ma.getmaskarray(cells) & opaque
         if (self._scale, self._offset) != (1, 0):
             with np.errstate(over="ignore", invalid="ignore"):
@@ -124,7 +124,7 @@ def open_raster(value: str | Link, folder: Path) -> Iterator[DatasetReader]:
     path = _file(value, folder)
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
         try:
-            # This driver only: others, such as VRT, would open whatever files and URLs it names.
+            # Only this driver: others, such as VRT, would open any file or URL in the raster.
             dataset = rasterio.open(path, driver="GTiff")
         except RasterioIOError as error:
             raise InvalidJobParameterError("input 'raster': this is not a GeoTIFF") from error

@@ -13,9 +13,9 @@ Values = NDArray[Any]
 Areas = NDArray[np.float64]
 
 BYTES_PER_CELL = 16
-"""Bound of what ``Runs`` takes for a cell: a value of up to 8 bytes, an area of 4, a reserve."""
+"""Maximum memory of ``Runs`` for a cell: a value of up to 8 bytes, an area of 4, a reserve."""
 SAMPLED = 1024
-"""Every so many values of a run one is looked at, to find ranges of about equal length."""
+"""Distance between the sampled values of a run, to find ranges of about equal length."""
 RANGE_SAMPLES = 256
 """So many samples, over all runs, make a range that is merged at once."""
 SPAN = 1 << 16
@@ -25,7 +25,7 @@ SLACK = 1e-9
 
 
 class TooManyValues(Exception):
-    """More would have to be kept in memory than there is."""
+    """The values do not fit into the available memory."""
 
 
 class Moments:

@@ -10,7 +10,7 @@ from typing import Any
 from zonal_statistics.zonal import Statistics
 
 OWN = ("zone", "id")
-"""Columns of the table that are there whatever properties the zones have."""
+"""Columns that the table always has, regardless of the zones' properties."""
 RENAMED = "property_"
 """Put before the name of a property that is the name of such a column."""
 

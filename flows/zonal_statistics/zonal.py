@@ -47,7 +47,7 @@ def statistics_of(
         pieces: The zone in pieces, in columns and rows of the band.
         statistics: Some of ``STATISTICS``.
         percentiles: Numbers from 0 to 100.
-        kept_bytes: How much memory different values may take.
+        kept_bytes: Memory for distinct values.
 
     Returns:
         The statistics, then ``percentile_<number>``: the least cell value that is not exceeded in
@@ -57,7 +57,7 @@ def statistics_of(
 
     Raises:
         InvalidJobParameterError: The raster's file is damaged.
-        TooManyValues: The different values do not fit into ``kept_bytes``.
+        TooManyValues: The distinct values do not fit into ``kept_bytes``.
     """
     moments, runs = Moments(), Runs(kept_bytes)
     needs_runs = bool(percentiles) or not RANKED.isdisjoint(statistics)
@@ -120,7 +120,7 @@ def _coverage(piece: Piece) -> NDArray[np.float64]:
 
 
 class _Polygon(JSONFeature):  # type: ignore[misc]  # exactextract is untyped
-    """A feature whose geometry is handed over as WKB: as GeoJSON it takes ten times as long."""
+    """A feature whose geometry is passed as WKB: as GeoJSON it takes ten times as long."""
 
     def __init__(self, polygon: BaseGeometry) -> None:
         super().__init__()

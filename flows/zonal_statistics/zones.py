@@ -21,9 +21,9 @@ _CRS_NAME = re.compile(
     r"(urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/|EPSG:|OGC:)\S+", re.I
 )
 MAX_LONGITUDE = 3600
-"""Ten times round; longitudes are taken modulo one turn."""
+"""Ten turns; longitudes are reduced modulo one turn."""
 MAX_COORDINATE = 1e12
-"""Of projected zones: more than the Earth has, in whatever unit."""
+"""Of projected zones: more than the Earth has, in any unit."""
 _POLYGONS = ("Polygon", "MultiPolygon")
 
 

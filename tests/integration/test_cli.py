@@ -240,7 +240,7 @@ def test_create_work_pool() -> None:
     done = run("create-work-pool", "--pool", pool, "--queue", "fast")
     assert done.exit_code == 0
     assert done.output.splitlines()[-1] == "Done!"
-    assert "there already" in run("create-work-pool", "--pool", pool, "--queue", "fast").output
+    assert "exist already" in run("create-work-pool", "--pool", pool, "--queue", "fast").output
     with api() as client:
         assert client.read_work_queue_by_name("fast", pool).name == "fast"
         client.delete_work_pool(pool)

@@ -216,7 +216,7 @@ def test_a_killed_supervisor_leaves_nothing_behind_for_long(
 
     second = start()
     wait_for(lambda: second.has("worker"), START_SECONDS, second.said)
-    assert "that an earlier stack left" in second.said()
+    assert "that an earlier stack had left" in second.said()
     second.process.kill()
     second.ends()
 

@@ -161,7 +161,7 @@ def test_a_404_that_is_not_prefects_is_no_dismissal(broken: Broken, stack: Runni
             wait_for(lambda: known_jobs(broken, "accepted"), 30, "it waits")
             logged = len(broken.log.read_text())
             broken.prefect.mode = "404"
-            wait_for(lambda: broken.said("waiting on", logged), 30, "the wait has met it")
+            wait_for(lambda: broken.said("still waiting", logged), 30, "the wait has met it")
             broken.prefect.mode = OPEN
         reply = waiting.result(120)
     assert (reply.status_code, reply.text) == (200, "Hello Joe!")

@@ -446,7 +446,7 @@ def test_a_fork_server_that_dies_is_replaced(worker: Worker, pool: Pool) -> None
     assert run["state_type"] == "CRASHED"
     assert "fork server" in run["state"]["message"]
     assert status_info(Run.from_json(run))["message"] == (
-        "The job was lost with its worker; it may be sent again"
+        "The job was lost with its worker; it can be submitted again"
     )
     wait_for(lambda: not any(map(is_alive, (facts["pid"], facts["helper"]))), 5, "all is ended")
     # A busy machine takes half a minute to start another fork server.

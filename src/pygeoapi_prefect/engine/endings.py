@@ -42,7 +42,7 @@ def sentence(state_data: object) -> str | None:
         case "memory" if isinstance(number, int):
             return f"The process exceeded its memory limit of {number} MiB"
         case "lost":
-            return "The job was lost with its worker; it may be sent again"
+            return "The job was lost with its worker; it can be submitted again"
         case "start":
             return "The process could not be started"
     return None

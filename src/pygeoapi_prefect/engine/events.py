@@ -50,7 +50,7 @@ async def subscribe(
                     on_event(event)
         except Exception as error:  # Prefect is down: go on trying
             if failures == 0:  # once, not for as long as it lasts
-                LOGGER.warning("no events from Prefect (%s); polling meanwhile", error)
+                LOGGER.warning("no events from Prefect (%s); polling instead", error)
             failures += 1
         await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
 

@@ -62,7 +62,7 @@ class Waiter:
                         return None
                     last = run
                 except EngineUnavailable:
-                    LOGGER.warning("run %s: Prefect cannot be reached; waiting on", run_id)
+                    LOGGER.warning("run %s: Prefect cannot be reached; still waiting", run_id)
                 remaining = deadline - time.monotonic()
                 if last.is_final or remaining <= 0:
                     return last

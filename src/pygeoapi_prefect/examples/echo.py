@@ -1,4 +1,4 @@
-"""A process that gives back what it gets: every kind of input, a pause, and progress.
+"""A process that returns its inputs: every kind of input, a pause, and progress.
 
 It is also what the OGC's compliance suite is pointed at (ets-ogcapi-processes10), and described so
 that what the suite sends is legal under strict validation:
@@ -39,7 +39,7 @@ def echo(
     process_description: schemas.ProcessDescription,
     execution_request: schemas.ExecuteRequest,
 ) -> schemas.JobStatusInfoInternal:
-    """Wait as long as asked for, then give back every input whose output is wanted.
+    """Pause for the requested time, then return every input whose output is requested.
 
     Args:
         job_id: Identifier of the job, given by the process manager.

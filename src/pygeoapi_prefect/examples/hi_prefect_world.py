@@ -29,7 +29,7 @@ def store_result(text: str, job_id: str, result_storage_block: str | None) -> st
 def generate_status_info(
     job_id: str, process_id: str, location: str, media_type: str
 ) -> schemas.JobStatusInfoInternal:
-    """Say what was done, and where the output is."""
+    """Return the record of the job: its output and location."""
     return schemas.JobStatusInfoInternal(
         jobID=job_id,
         processID=process_id,

@@ -45,7 +45,7 @@ def _until_done() -> None:
             time.sleep(RETRY_SECONDS)
             continue
         except Exception:
-            LOGGER.exception("what was left to do for Prefect failed")
+            LOGGER.exception("a postponed action on Prefect failed")
         with _changed:
             _waiting.remove(entry)
             heapq.heapify(_waiting)

@@ -128,7 +128,7 @@ def test_fault_7_a_refused_batch_is_sent_again_then_in_halves(
     logged(*lines[:7], "bad", *lines[7:30], "worse", *lines[30:])
     *kept, said = server.messages
     assert kept == lines
-    assert said == "2 lines of this log were lost: Prefect did not take them"
+    assert said == "2 lines of this log were lost: Prefect did not accept them"
     assert server.rows[-1]["level"] == 30
     assert server.batches[:3] == [52, 52, 26]
 
@@ -180,7 +180,10 @@ def test_lines_lost_in_an_outage_are_counted_when_prefect_is_back(
     server.is_ready = True
     log.add("there")
     log.close()
-    assert server.messages == ["there", "2 lines of this log were lost: Prefect did not take them"]
+    assert server.messages == [
+        "there",
+        "2 lines of this log were lost: Prefect did not accept them",
+    ]
 
 
 def test_without_prefect_the_process_tells_how_many_lines_are_lost(
@@ -202,7 +205,7 @@ def test_fault_34_the_limit_of_lines_says_when_it_is_reached(server: LogServer) 
     *kept, reached, more = server.messages
     assert kept == ["0", "1", "2", "3"]
     assert reached.startswith("This log has reached its limit of 4 lines")
-    assert more == "6 more lines are left out of this log"
+    assert more == "6 more lines are omitted from this log"
 
 
 def test_fault_34_each_process_of_a_run_counts_anew(server: LogServer) -> None:
@@ -222,7 +225,7 @@ def test_fault_34_the_limit_of_bytes_holds_for_what_is_sent(server: LogServer) -
     """Fault 34."""
     logged(*["\0" * 1000] * 10, limits=Limits(bytes=8_000))
     assert len(server.messages) == 2 + 2
-    assert server.messages[-1] == "8 more lines are left out of this log"
+    assert server.messages[-1] == "8 more lines are omitted from this log"
 
 
 def test_fault_34_limits_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,4 +52,4 @@ def test_what_fails_keeps_nothing_waiting(caplog: pytest.LogCaptureFixture) -> N
     retry_queue.in_background(lambda: 1 / 0)
     retry_queue.in_background(done.set)
     assert done.wait(10)
-    assert "what was left to do for Prefect failed" in caplog.text
+    assert "a postponed action on Prefect failed" in caplog.text

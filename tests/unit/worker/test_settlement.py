@@ -218,7 +218,7 @@ def test_fault_10_clients_are_told_how_a_process_ended(exit_: Exit, told: str) -
 def test_fault_10_a_lost_run_is_not_blamed_on_the_process() -> None:
     server = OneRun("RUNNING")
     assert ended(settlement.hand_back, server, "its worker has died") == "Crashed"
-    assert server.told == "The job was lost with its worker; it may be sent again"
+    assert server.told == "The job was lost with its worker; it can be submitted again"
 
 
 def test_a_run_that_was_to_be_cancelled_does_not_go_back() -> None:

@@ -1,1 +1,1 @@
-"""The log of a run: what its code logs and prints, sent to Prefect whole, in order and bounded."""
+"""The log of a run: sends logged and printed lines to Prefect, complete, in order and limited."""

@@ -1,4 +1,4 @@
-"""Brings what code logs and prints into the log of the run that it works for.
+"""Captures what code logs and prints for the log of its run.
 
 Which run that is, is told by a context variable: a web process works for several at once. Threads
 that a process starts there have to be given its context (docs/processes.md): a pool that runs share
@@ -42,7 +42,7 @@ def current() -> RunLog | None:
 
 @contextmanager
 def into(log: RunLog) -> Iterator[None]:
-    """Bring what is logged and printed in this context into a log."""
+    """Capture what is logged and printed in this context."""
     install()
     token = _log.set(log)
     try:
@@ -52,7 +52,7 @@ def into(log: RunLog) -> Iterator[None]:
 
 
 def take_all(log: RunLog) -> None:
-    """Bring what is logged and printed in this process into a log, for good."""
+    """Capture what is logged and printed in this process, permanently."""
     global _everywhere
     install()
     _everywhere = log
@@ -71,7 +71,7 @@ class Handler(logging.Handler):
 
     @override
     def handle(self, record: logging.LogRecord) -> bool:
-        """Take a record, once; a line with arguments that do not fit is taken without them."""
+        """Capture a record once; if its arguments do not fit, without them."""
         log = current()
         if log is None:
             return bool(self._instead_of and self._instead_of.handle(record))
@@ -135,7 +135,7 @@ def install() -> None:
         handler.addFilter(_is_wanted)
         root.addHandler(handler)
         replace_handlers(Handler)
-        # What Prefect would put in print's place goes for all threads, and takes redirections.
+        # Prefect's replacement of print affects all threads, and captures redirected output.
         replace_print(run_print)
 
 
@@ -152,7 +152,7 @@ def _lower(root: logging.Logger, level: int) -> None:
 
 
 def run_print(*values: object, sep: str | None = " ", end: str | None = "\n", **how: Any) -> None:
-    """Print, in a run into its log; what is printed to a file or a redirection goes there."""
+    """Print: in a run to its log, otherwise, or with a file or a redirection, as usual."""
     log = current()
     target = how.get("file") or sys.stdout
     if log is None or target not in (sys.__stdout__, sys.__stderr__, *_own_output):

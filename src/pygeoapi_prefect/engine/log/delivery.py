@@ -1,4 +1,4 @@
-"""Brings lines of a run's log to Prefect, again and in halves where it has to be."""
+"""Delivers lines of a run's log to Prefect, if necessary again and in halves."""
 
 import time
 from collections import deque
@@ -36,7 +36,7 @@ class Delivery:
     def send(self, lines: Sequence[Line]) -> int:
         """Send lines in order; how many of them are lost."""
         lost = 0
-        pieces = deque([(list(lines), False)])  # and whether it has been refused before
+        pieces = deque([(list(lines), False)])  # with True if it was rejected before
         unanswered = None
         while pieces:
             piece, refused = pieces[0]
@@ -85,7 +85,7 @@ class Delivery:
             raise error.__cause__ from error
 
     def _has_arrived(self, lines: Sequence[Line]) -> bool:
-        """Ask whether a batch is there that was sent without an answer; it is there as a whole.
+        """Check for a batch that was sent without a response; Prefect has all of it or none.
 
         Raises:
             EngineUnavailable: Prefect does not answer.

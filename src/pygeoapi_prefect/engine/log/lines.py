@@ -1,4 +1,4 @@
-"""One line of a run's log as Prefect's API takes it; pure."""
+"""One line of a run's log in the form of Prefect's API; pure."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def clean(text: str) -> str:
-    r"""Text with what PostgreSQL (NUL) or UTF-8 (lone surrogates) cannot hold as escapes.
+    r"""Escape characters that PostgreSQL (NUL) or UTF-8 (lone surrogates) cannot store.
 
     >>> clean("a\0b")
     'a\\x00b'
@@ -60,7 +60,7 @@ class Line:
     body: bytes
 
     def fields(self, run_id: str) -> dict[str, Any]:
-        """The line as Prefect takes it; ``run_id`` is the run of the log."""
+        """The line in the form of Prefect's API; ``run_id`` is the run of the log."""
         return {**json.loads(self.body), "flow_run_id": self.run_id or run_id}
 
 
@@ -72,7 +72,7 @@ class Maker:
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = max(limit - 2 * MAX_NAME - 300, MAX_NAME)  # what is not the message
+        self._limit = max(limit - 2 * MAX_NAME - 300, MAX_NAME)  # without the message
         self._last = 0
 
     def make(
@@ -109,5 +109,5 @@ class Maker:
 
 
 def timestamp(microseconds: int) -> str:
-    """A time as Prefect's API takes it."""
+    """A time in the form of Prefect's API."""
     return (EPOCH + timedelta(microseconds=microseconds)).isoformat()

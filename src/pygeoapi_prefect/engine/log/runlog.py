@@ -1,9 +1,9 @@
-"""The log of one run: takes lines at once, sends them in small batches from a thread of its own.
+"""The log of one run: accepts lines at once, and sends them in small batches from a thread.
 
 Prefect's server needs about half a millisecond for each line, and can do nothing else meanwhile.
-So batches are small and the sender rests between them as long as the last one took. Who logs faster
-than that waits as soon as the buffer is full: nothing is lost, memory is bounded, and the others'
-requests get through.
+So batches are small, and after each one the sender pauses as long as it took. A job that logs
+faster is blocked once the buffer is full: nothing is lost, memory is bounded, and requests of
+others get through.
 """
 
 import atexit
@@ -30,7 +30,7 @@ FLUSH_SECONDS = 1.0
 BATCH_LINES = 100
 BATCH_BYTES = 256 << 10
 BUFFER_BYTES = 4 << 20
-LINE_BYTES = 256  # what a line takes in memory beside its text
+LINE_BYTES = 256  # memory for a line in addition to its text
 PATIENCE_SECONDS = 60.0
 CLOSING_PATIENCE_SECONDS = 15.0
 MIB = 1 << 20
@@ -53,7 +53,7 @@ class Limits:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """The limits that the environment sets; a value that is no positive number counts as none.
+        """Read the limits from the environment; a value that is not a positive number is ignored.
 
         ``PYGEOAPI_LOG_MAX_LINES``, and ``PYGEOAPI_LOG_MAX_MB`` in MiB.
         """
@@ -66,7 +66,7 @@ def _positive(variable: str) -> int | None:
     if text.isdecimal() and int(text) > 0:
         return int(text)
     if text:
-        LOGGER.warning("%s=%s is not a positive number: the default holds", variable, text)
+        LOGGER.warning("%s=%s is not a positive number; using the default", variable, text)
     return None
 
 
@@ -74,8 +74,8 @@ class RunLog:
     """The log of a run.
 
     Args:
-        run_id: Gives the flow run; called when the first lines are sent.
-        limits: What it may hold.
+        run_id: Returns the flow run; called when the first lines are sent.
+        limits: Limits on lines and bytes.
     """
 
     def __init__(self, run_id: Callable[[], str], limits: Limits | None = None) -> None:
@@ -96,7 +96,7 @@ class RunLog:
         _open.add(self)
 
     def add(self, message: str, **fields: Any) -> None:
-        """Take a line; waits while there is no room.
+        """Add a line; blocks while the buffer is full.
 
         Args:
             message: The text.
@@ -118,11 +118,11 @@ class RunLog:
                 self._changed.wait()
 
     def close(self, within: float = float("inf"), *, wait: bool = True) -> None:
-        """Take no more lines, and see to it that those that are there are sent.
+        """Accept no more lines, and have the buffered ones sent.
 
         Args:
-            within: Seconds; what has not been sent by then is lost, and counted in the log.
-            wait: Whether to return only then.
+            within: Seconds; lines that are not sent by then are lost, and counted in the log.
+            wait: Return only then.
         """
         if os.getpid() != self._pid:
             return
@@ -130,7 +130,7 @@ class RunLog:
             if self._closed_at is None:
                 self._closed_at = time.monotonic()
                 if self._left_out:
-                    self._say(f"{self._left_out} more lines are left out of this log")
+                    self._say(f"{self._left_out} more lines are omitted from this log")
             self._deadline = min(self._deadline, time.monotonic() + within)
             self._changed.notify_all()
         if self._thread is None:
@@ -146,7 +146,7 @@ class RunLog:
         if not self._left_out:
             self._say(
                 f"This log has reached its limit of {limits.lines} lines or "
-                f"{limits.bytes // MIB} MiB: what follows is left out"
+                f"{limits.bytes // MIB} MiB: further lines are omitted"
             )
         self._left_out += 1
         return True
@@ -181,11 +181,11 @@ class RunLog:
             lost += missing
             self._rest(time.monotonic() - began)
         if lost and self._deliver([self._loss(lost)], last=True):
-            _complain(f"{lost} lines of a run's log were lost: Prefect did not take them")
+            _complain(f"{lost} lines of a run's log were lost: Prefect did not accept them")
         _open.discard(self)
 
     def _next(self) -> list[Line]:
-        """The next batch, when it is time for it; empty at the end."""
+        """Wait for the next batch; empty at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._lines or self._closed_at is not None)
             self._changed.wait_for(self._is_due, FLUSH_SECONDS)
@@ -206,7 +206,7 @@ class RunLog:
         return batch
 
     def _deliver(self, batch: list[Line], *, last: bool = False) -> int:
-        """Send a batch; how many lines of it are lost."""
+        """Send a batch; returns the number of lost lines."""
         if self._has_given_up or (time.monotonic() > self._deadline and not last):
             return len(batch)
         try:
@@ -219,18 +219,18 @@ class RunLog:
 
     def _loss(self, lost: int) -> Line:
         with self._changed:
-            message = f"{lost} lines of this log were lost: Prefect did not take them"
+            message = f"{lost} lines of this log were lost: Prefect did not accept them"
             return self._maker.make(message, level=logging.WARNING, name=OWN_NAME)
 
     def _rest(self, seconds: float) -> None:
-        """Leave Prefect to others for a while, if there is more to send than one small batch."""
+        """Pause, so that others can use Prefect, if more than one small batch is waiting."""
         with self._changed:
             if len(self._lines) >= BATCH_LINES:
                 self._changed.wait_for(lambda: time.monotonic() > self._deadline, seconds)
 
 
 def _complain(message: str) -> None:
-    """Write into this process's own output: what cannot be in the log of the run."""
+    """Write a message that cannot be in the log of the run to this process's own output."""
     if sys.__stderr__ is not None:
         with suppress(OSError, ValueError):
             sys.__stderr__.write(f"{message}\n")
@@ -241,6 +241,6 @@ _open: "weakref.WeakSet[RunLog]" = weakref.WeakSet()
 
 @atexit.register
 def close_all() -> None:
-    """Send what is left when the interpreter ends."""
+    """Send the remaining lines when the interpreter exits."""
     for log in list(_open):
         log.close(CLOSING_PATIENCE_SECONDS)

@@ -40,14 +40,14 @@ def test_the_contract_notices_an_indirect_import(tmp_path: Path) -> None:
     found = lint(tmp_path)
     assert found.returncode == 1, found.stdout + found.stderr
     assert "pygeoapi_prefect.execution is not allowed to import prefect" in found.stdout
-    assert "pygeoapi_prefect.storage.blocks -> prefect" in found.stdout
+    assert " -> prefect (l." in found.stdout, "it shows the chain of imports to its end"
 
 
 IMPORT_INTERNALS = """
 import importlib, pkgutil, sys
 package = importlib.import_module("pygeoapi_prefect.engine.internals")
 for module in pkgutil.iter_modules(package.__path__):
-    if module.name not in {"running", "shortcuts", "signals", "workers"}:
+    if module.name not in {"running", "shortcuts", "signals", "task_keys", "workers"}:
         importlib.import_module(f"{package.__name__}.{module.name}")
 print(*sorted(name for name in sys.modules if name.startswith(
     ("prefect.engine", "prefect.flow_engine", "prefect.task_engine", "prefect.runner",

@@ -10,11 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from prefect.client.schemas.objects import State
-from prefect.filesystems import LocalFileSystem, NullFileSystem, RemoteFileSystem
-from prefect.results import get_result_store, should_persist_result
-from prefect.states import Completed
-
+from pygeoapi_prefect.engine.internals import result_store
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.storage import has_no_space, store_of
 
@@ -50,25 +46,16 @@ def recorded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def keep(result: Any) -> Any:
     """Store a record as Prefect would; the state that says where it is. Anything else as it is."""
-    store = get_result_store()
-    target = store.result_storage
-    if (
-        not isinstance(result, JobStatusInfoInternal)
-        or not should_persist_result()
-        or not isinstance(target, LocalFileSystem | RemoteFileSystem)
-        # Prefect gives a flow one that keeps nothing: then the result is stored without metadata.
-        or not isinstance(store.metadata_storage, NullFileSystem)
-    ):
+    if not isinstance(result, JobStatusInfoInternal):
         return result
-    record = store.create_result_record(result)
-    store_of(target).write(record.metadata.storage_key or "", record.serialize_result())
-    record.mark_persisted()
-    state: State[Any] = Completed(data=record)
-    return state
+    target = result_store.target()
+    if target is None or not result_store.keeps_one_file():
+        return result
+    return result_store.completed(result, store_of(target).write)
 
 
 def _explain(error: OSError) -> None:
     """Raise ``StorageFull`` if it is the result store that has no space left, not another disk."""
-    target = get_result_store().result_storage
-    if has_no_space(error) and isinstance(target, LocalFileSystem | RemoteFileSystem):
+    target = result_store.target()
+    if has_no_space(error) and target is not None:
         store_of(target).check_writable()

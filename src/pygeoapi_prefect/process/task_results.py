@@ -18,10 +18,14 @@ from prefect import Flow
 from prefect.cache_policies import CachePolicy, CompoundCachePolicy, RunId
 from prefect.context import FlowRunContext
 from prefect.locking.filesystem import FileSystemLockManager
-from prefect.results import ResultStore
-from prefect.task_engine import BaseTaskRunEngine
 
-from pygeoapi_prefect.engine.internals.blocks import identifier_of
+from pygeoapi_prefect.engine.internals.task_keys import (
+    BaseTaskRunEngine,
+    Replacement,
+    ResultStore,
+    install,
+)
+from pygeoapi_prefect.storage import identifier_of
 
 SHARED = "shared-task-results"
 """Folder of results that a cache policy shares among jobs."""
@@ -97,23 +101,10 @@ def _compute_transaction_key(
     return f"{folder}/{key}"
 
 
-def _install() -> None:
-    for cls, name, replacement in REPLACED:
-        original = getattr(cls, name)
-        setattr(cls, name, functools.wraps(original)(_bound(replacement, original)))
-
-
-def _bound(replacement: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
-    def method(*args: Any, **how: Any) -> Any:
-        return replacement(original, *args, **how)
-
-    return method
-
-
-REPLACED: tuple[tuple[type, str, Callable[..., Any]], ...] = (
+REPLACED: tuple[Replacement, ...] = (
     (ResultStore, "update_for_flow", _update_for_flow),
     (BaseTaskRunEngine, "compute_transaction_key", _compute_transaction_key),
 )
 """Class, its method, replacement; a test makes sure that Prefect still has them and calls them."""
 
-_install()
+install(REPLACED)

@@ -1,6 +1,6 @@
 """Prefect's storage blocks: load, read, write, sign, delete. Nothing else opens a block."""
 
-from pygeoapi_prefect.engine.internals.blocks import block_of
+from pygeoapi_prefect.engine.internals.blocks import block_of, identifier_of
 from pygeoapi_prefect.storage.blocks import (
     LOCAL,
     REMOTE,
@@ -25,6 +25,7 @@ __all__ = [
     "block_of",
     "forget",
     "has_no_space",
+    "identifier_of",
     "load_block",
     "open_folder",
     "open_store",

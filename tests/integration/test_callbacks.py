@@ -123,7 +123,7 @@ def test_a_subscriber_that_refuses_is_told_again(stack: RunningStack, receiver: 
     assert {one.event_id for one in seen} == {f"{job_id}:successful"}
     states = [run["state_type"] for run in attempts(stack, job_id, "successful")]
     assert states == ["FAILED"] * (len(seen) - 1) + ["COMPLETED"]
-    assert f"job {job_id}: callback is tried again" in stack.log("pygeoapi")
+    assert f"job {job_id}: callback failed, retrying later" in stack.log("pygeoapi")
 
 
 def test_while_the_results_cannot_be_read_no_attempt_is_used_up(
@@ -137,7 +137,7 @@ def test_while_the_results_cannot_be_read_no_attempt_is_used_up(
     results = stack.state / "results"
     away = results.rename(results.with_name("results.away"))
     try:
-        waits = f"job {job_id}: its callback has to wait"
+        waits = f"job {job_id}: its callback is postponed"
         wait_for(lambda: waits in stack.log("pygeoapi"), 60, "it is tried again")
         assert stack.job(job_id)["status"] == "successful"
         assert_problem(stack.client.get(f"/jobs/{job_id}/results"), 503)

@@ -126,9 +126,9 @@ class Callbacks:
             try:
                 pause = self._look()
             except StackError as error:
-                LOGGER.warning("callbacks wait: %s", error)
+                LOGGER.warning("callbacks are postponed: %s", error)
             except Exception:
-                LOGGER.exception("callbacks wait")
+                LOGGER.exception("callbacks are postponed")
             self._changed.wait(pause)
             self._changed.clear()
 
@@ -146,9 +146,9 @@ class Callbacks:
             except EngineUnavailable:
                 raise
             except StackError as error:  # of this job alone; no attempt is used up
-                LOGGER.warning("job %s: its callback has to wait: %s", status.job_id(run), error)
+                LOGGER.warning("job %s: its callback is postponed: %s", status.job_id(run), error)
             except Exception:  # one job of a strange kind is no reason not to tell of the others
-                LOGGER.exception("job %s: its callback has to wait", status.job_id(run))
+                LOGGER.exception("job %s: its callback is postponed", status.job_id(run))
         return max(soonest, SHORTEST_PAUSE)
 
     def _see_to(self, run: runs.Run, now: datetime) -> float:
@@ -207,10 +207,10 @@ class Callbacks:
             if claimed is not None and self._tell(callback, number, claimed):
                 self._settle(run, callback)
         except StackError as error:
-            LOGGER.warning("job %s: its callback has to wait: %s", callback.job_id, error)
+            LOGGER.warning("job %s: its callback is postponed: %s", callback.job_id, error)
             time.sleep(SHORTEST_PAUSE)
         except Exception:
-            LOGGER.exception("job %s: its callback has to wait", callback.job_id)
+            LOGGER.exception("job %s: its callback is postponed", callback.job_id)
             time.sleep(SHORTEST_PAUSE)
         finally:
             with self._lock:
@@ -246,16 +246,16 @@ class Callbacks:
             outgoing.post(callback.url, content, headers)
         except StackError as error:
             is_last = number + 1 >= ATTEMPTS
-            what = "given up" if is_last else "tried again"
-            LOGGER.warning("job %s: callback is %s: %s", callback.job_id, what, error)
+            what = "giving up" if is_last else "retrying later"
+            LOGGER.warning("job %s: callback failed, %s: %s", callback.job_id, what, error)
             runs.set_state(attempt.id, "FAILED", str(error))
             return is_last
-        runs.set_state(attempt.id, "COMPLETED", f"{callback.url} was told: {callback.status}")
-        LOGGER.info("job %s: subscriber was told: %s", callback.job_id, callback.status)
+        runs.set_state(attempt.id, "COMPLETED", f"{callback.url} was notified: {callback.status}")
+        LOGGER.info("job %s: subscriber was notified: %s", callback.job_id, callback.status)
         return True
 
     def _content(self, callback: Callback) -> tuple[int, bytes | Iterator[bytes]]:
-        """Size and pieces of what is told: results of a successful job, else its statusInfo."""
+        """Size and pieces of the body: results of a successful job, else its statusInfo."""
         if callback.status == "successful":
             return self._document(callback.job_id)
         info = self._jobs.get(callback.job_id)
@@ -268,7 +268,10 @@ class Callbacks:
         for piece in _pieces(self._jobs.document(job_id).body):
             size += len(piece)
             if size > self._max_bytes:
-                LOGGER.info("job %s: its callback carries references: it is too large", job_id)
+                LOGGER.info(
+                    "job %s: its callback contains references, because the results are too large",
+                    job_id,
+                )
                 content = b"".join(_pieces(self._jobs.document(job_id, only_references=True).body))
                 return len(content), content
         return size, self._jobs.document(job_id).body

@@ -73,7 +73,7 @@ class Commands:
         job_id, patience = status.job_id(run), self._patience(mode)
         ended = self._waiter.wait(run, patience) if patience else run
         if ended is None:
-            raise JobDismissedError("The job was dismissed and removed")
+            raise JobDismissedError("The job was dismissed and deleted")
         if ended.is_final:
             return Execution(job_id, None, self._outputs.reply(ended), mode.applied)
         if mode.run_async or ASYNC in process.job_control_options:
@@ -100,7 +100,7 @@ class Commands:
             info = status.status_info(self._dismissed(find(job_id)))
         except ObjectNotFound as error:
             client.check()  # what is not Prefect's answer is an outage
-            raise JobNotFoundError(f"Job '{job_id}' was removed meanwhile") from error
+            raise JobNotFoundError(f"Job '{job_id}' was deleted in the meantime") from error
         return {**info, "status": "dismissed", "message": "The job was dismissed"}
 
     def _prepared(self, process: Process, received: Received) -> Submission:
@@ -133,7 +133,7 @@ class Commands:
                 self._remove(run)  # it ended before it could be cancelled
         elif run.is_final:
             self._remove(run)
-            LOGGER.info("job %s: removed with its outputs", job_id)
+            LOGGER.info("job %s: deleted with its outputs", job_id)
         return run
 
     def _remove(self, run: runs.Run) -> None:

@@ -40,10 +40,10 @@ def sweep(blocks: Iterable[str], days: float) -> int:
         try:
             count = storage.open_store(slug).delete_older(SHARED, days * DAY)
         except StackError as error:
-            LOGGER.warning("shared task results of %s are not swept now: %s", slug, error)
+            LOGGER.warning("shared task results in %s were not deleted: %s", slug, error)
             continue
         if count:
-            LOGGER.info("%d expired task results were removed from %s", count, slug)
+            LOGGER.info("%d expired task results were deleted from %s", count, slug)
         removed += count
     return removed
 
@@ -55,5 +55,5 @@ def _keep(blocks: tuple[str, ...], days: int) -> None:
         try:
             sweep(blocks, days)
         except Exception:
-            LOGGER.exception("shared task results could not be swept")
+            LOGGER.exception("shared task results could not be deleted")
         pause = DAY

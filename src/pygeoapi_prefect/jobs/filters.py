@@ -129,7 +129,7 @@ def _array(query: Mapping[str, Sequence[str]], name: str) -> tuple[str, ...]:
 def _single(query: Mapping[str, Sequence[str]], name: str) -> str | None:
     values = query.get(name, ())
     if len(values) > 1:
-        raise InvalidJobParameterError(f"'{name}' may be given once only")
+        raise InvalidJobParameterError(f"'{name}' must not be repeated")
     return values[0] if values else None
 
 

@@ -177,5 +177,5 @@ def end_unrecorded(job_id: str) -> None:
     """
     run = runs.find(status.NAME_PREFIX + job_id)
     if run is not None and not run.is_final:
-        LOGGER.warning("job %s: its end could not be recorded; it is ended as crashed", job_id)
-        runs.set_state(run.id, "CRASHED", "Prefect was not available at the end", force=True)
+        LOGGER.warning("job %s: its end could not be recorded; ended as crashed", job_id)
+        runs.set_state(run.id, "CRASHED", "Prefect was unavailable when the job ended", force=True)

@@ -120,7 +120,7 @@ class OwnReferences:
         found = find()
         if found.block is None:
             raise InvalidJobParameterError(
-                f"{clean(href)} is not in a block: no worker can read it"
+                f"{clean(href)} is not stored in a block, so no worker can read it"
             )
         own = OwnOutput.of(href, found.block, found.location, found.output.media_type)
         self.left.append(own)

@@ -56,8 +56,8 @@ def end_abandoned() -> int:
     for run in list(runs.iterate(running)):  # before any of them is changed
         owners = [one for one in run.tags if one.startswith(TAG_PREFIX)]
         if owners and _is_gone(owners[0].removeprefix(TAG_PREFIX)):
-            LOGGER.warning("job %s: its web process is gone; it is ended", status.job_id(run))
-            runs.set_state(run.id, "CRASHED", "The web process that ran it is gone", force=True)
+            LOGGER.warning("job %s: its web process died; ended as crashed", status.job_id(run))
+            runs.set_state(run.id, "CRASHED", "The web process that ran the job died", force=True)
             ended += 1
     return ended
 

@@ -77,7 +77,7 @@ def cancel_unanswered(job_id: str) -> bool:
     """
     run = runs.find(status.NAME_PREFIX + job_id)
     if run is not None and not run.is_final:
-        LOGGER.warning("job %s: created, but its client was told 503; it is cancelled", job_id)
+        LOGGER.warning("job %s: created, but its client got a 503; cancelling it", job_id)
         runs.cancel(run.id)
     return run is not None
 

@@ -50,10 +50,10 @@ def read(run: Run) -> JobStatusInfoInternal:
     try:
         document = json.loads(store.read(key))
     except OutputNotFound:
-        raise RecordMissing("the record of the job is gone from the result store") from None
+        raise RecordMissing("the record of the job no longer exists in the result store") from None
     except (ValueError, RecursionError) as error:
         raise JobFailedError(
-            "the record of the job is not JSON: it was not stored whole, or by something else"
+            "the record of the job is not JSON: it is incomplete, or was written by another program"
         ) from error
     record = results.fields_of(document)
     if not isinstance(record, dict):
@@ -100,7 +100,7 @@ def shown(run: Run) -> Run:
     try:
         return verified(run)
     except (StorageUnavailable, ConfigurationError) as error:
-        LOGGER.warning("job %s: its record is not checked: %s", status.job_id(run), error)
+        LOGGER.warning("job %s: its record could not be checked: %s", status.job_id(run), error)
         return run
 
 
@@ -125,7 +125,7 @@ def location(run: Run) -> tuple[storage.Store, str]:
     if stored.key is None:
         raise JobFailedError(
             "the record of the job was not stored: the flow does not persist its result, "
-            "or the result store did not take it"
+            "or the result store rejected it"
         )
     if stored.serializer != results.JSON:
         kind = stored.serializer

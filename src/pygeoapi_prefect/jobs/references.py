@@ -40,7 +40,9 @@ class References:
             NotSupported: This server has no Prefect server, which callbacks need.
         """
         if urls and client.api_url() is None:
-            raise NotSupported("This server offers no callbacks: it has no Prefect server")
+            raise NotSupported(
+                "This server does not support callbacks, because it has no Prefect server"
+            )
         for member, url in urls.items():
             try:
                 with TURNS.lent():
@@ -83,7 +85,7 @@ class References:
         seconds = self._ends - time.monotonic()
         if seconds <= 0:
             raise InvalidJobParameterError(
-                f"the inputs by reference take more than {REFERENCES_SECONDS:g} s"
+                f"fetching the inputs by reference took more than {REFERENCES_SECONDS:g} s"
             )
         return seconds
 
@@ -92,4 +94,4 @@ def _text(body: bytes) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidJobParameterError("the reference leads to text that is not UTF-8") from error
+        raise InvalidJobParameterError("the referenced text is not UTF-8") from error

@@ -29,19 +29,19 @@ def remove_files(run: Run, block: Callable[[], storage.Store]) -> None:
     try:
         block().delete_folder(job_id)
     except BlockNotFound as error:
-        LOGGER.warning("job %s: its outputs are not removed: %s", job_id, error)
+        LOGGER.warning("job %s: its outputs were not deleted: %s", job_id, error)
     if isinstance(run.state_data, Mapping) and run.state_data.get("storage_block_id"):
         try:
             store, key = records.location(run)
             store.delete(key)
         except (JobFailedError, BlockNotFound, ValueError) as error:
-            LOGGER.warning("job %s: its record was not removed: %s", job_id, error)
+            LOGGER.warning("job %s: its record was not deleted: %s", job_id, error)
     named = run.labels.get(BLOCK_LABEL)
     if isinstance(named, str):
         try:
             _open(named).delete_folder(job_id)
         except (ConfigurationError, ValueError) as error:
-            LOGGER.warning("job %s: its task results are not removed: %s", job_id, error)
+            LOGGER.warning("job %s: its task results were not deleted: %s", job_id, error)
 
 
 def _open(block: str) -> storage.Store:

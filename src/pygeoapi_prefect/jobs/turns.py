@@ -42,7 +42,7 @@ class Turns:
             yield
             return
         if not self._places.acquire(blocking=False):
-            raise TooBusy("Too many large requests are being read; try again later")
+            raise TooBusy("Too many large requests are being processed; try again later")
         try:
             self._take()
             yield

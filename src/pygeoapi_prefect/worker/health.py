@@ -26,9 +26,9 @@ def problem(path: Path) -> str | None:
     try:
         age = time.time() - path.stat().st_mtime
     except OSError as error:
-        return f"no worker has heard from Prefect: {error}"
+        return f"no worker has reached Prefect: {error}"
     if age > OLDEST_SECONDS:
-        return f"the worker has not heard from Prefect for {age:.0f} s"
+        return f"the worker has not reached Prefect for {age:.0f} s"
     return None
 
 

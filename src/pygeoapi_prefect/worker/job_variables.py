@@ -21,7 +21,7 @@ class JobConfiguration(ProcessJobConfiguration):
         default=None, gt=0, description="Wall-clock time of a run, in seconds."
     )
     crash_retries: int | None = Field(
-        default=None, ge=0, description="How often a run is repeated whose process has died."
+        default=None, ge=0, description="Number of times a run is repeated after its process died."
     )
 
     @classmethod
@@ -49,17 +49,17 @@ class Variables(ProcessVariables):
         default=None,
         gt=0,
         title="Memory limit",
-        description="Memory that a run may use, in MiB; more ends the run as failed.",
+        description="Memory limit of a run, in MiB; a run above it is killed and fails.",
     )
     timeout_seconds: float | None = Field(
         default=None,
         gt=0,
         title="Time limit",
-        description="Wall-clock time of a run, in seconds; a run that takes longer fails.",
+        description="Wall-clock limit of a run, in seconds; a longer run is stopped and fails.",
     )
     crash_retries: int | None = Field(
         default=None,
         ge=0,
         title="Retries after a crash",
-        description="How often a run is repeated because its process, or its worker, has died.",
+        description="Number of times a run is repeated because its process or its worker died.",
     )

@@ -118,8 +118,8 @@ class Reaper:
         """Runs that Prefect gave to this worker, which did not hear of it."""
         idle = {run_id for run_id in run_ids if not self._is_active(run_id)}
         for run_id in idle & self._idle_before:
-            state = await settlement.hand_back(self._api, run_id, "its worker does not know of it")
-            LOGGER.warning("Run %s, claimed but not known here: %s", run_id, state)
+            state = await settlement.hand_back(self._api, run_id, "its worker does not know it")
+            LOGGER.warning("Run %s is claimed but unknown here: %s", run_id, state)
         self._idle_before = idle
 
     async def _bury(self, name: str, is_listed: bool, run_ids: list[str]) -> None:

@@ -16,7 +16,7 @@ from pygeoapi_prefect.worker.job_variables import JobConfiguration
 def describe(ended: Exit, memory_limit_mb: int | None = None) -> str:
     """Describe the end of a process, for people."""
     if ended.error is not None:
-        return f"The process of the run could not go on: {ended.error}"
+        return f"The process of the run could not continue: {ended.error}"
     if is_of_outage(ended):
         return "Prefect did not answer the process of the run"
     if ended.is_over_memory:

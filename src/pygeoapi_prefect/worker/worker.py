@@ -205,7 +205,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
                 if is_outage(error):
                     LOGGER.warning("Prefect does not answer (%s); trying again", error)
                 else:
-                    LOGGER.exception("Unexpected error; going on")
+                    LOGGER.exception("Unexpected error; continuing")
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:

@@ -129,7 +129,7 @@ def test_a_wrong_value_is_named(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("name", ["datetime", "minDuration", "maxDuration"])
 def test_what_is_no_array_is_given_once(name: str) -> None:
-    with pytest.raises(InvalidJobParameterError, match=f"'{name}' may be given once"):
+    with pytest.raises(InvalidJobParameterError, match=f"'{name}' must not be repeated"):
         parsed(**{name: ["1", "2"]})
 
 

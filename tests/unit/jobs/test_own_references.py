@@ -148,7 +148,7 @@ def test_what_is_looked_for_in_the_store_counts_as_what_is_fetched() -> None:
 def test_what_is_looked_for_in_the_store_has_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault 20."""
     monkeypatch.setattr(requested, "REFERENCES_SECONDS", 0.0)
-    with pytest.raises(InvalidJobParameterError, match="take more than 0 s"):
+    with pytest.raises(InvalidJobParameterError, match="took more than 0 s"):
         References(1000, resolving()).check("x", {"href": HREF}, True)
 
 

@@ -42,7 +42,7 @@ def test_a_worker_that_hears_nothing(tmp_path: Path) -> None:
     os.utime(path, (long_ago, long_ago))
     checked = check(path)
     assert checked.returncode == 1
-    assert "has not heard from Prefect for 6" in checked.stderr
+    assert "has not reached Prefect for 6" in checked.stderr
 
 
 def test_the_check_loads_neither_prefect_nor_pygeoapi() -> None:

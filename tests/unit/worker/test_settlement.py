@@ -81,7 +81,7 @@ def ended(function: Any, server: OneRun, *args: Any, **how: Any) -> str:
         (Exit(-signal.SIGKILL), None, "perhaps because memory ran out"),
         (Exit(-signal.SIGABRT), 200, "within its memory limit of 200 MiB"),
         (Exit(-200), None, "signal 200"),
-        (Exit(1, error="no memory"), None, "could not go on: no memory"),
+        (Exit(1, error="no memory"), None, "could not continue: no memory"),
     ],
 )
 def test_how_a_process_ended(exit_: Exit, limit: int | None, said: str) -> None:

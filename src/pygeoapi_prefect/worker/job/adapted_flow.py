@@ -21,7 +21,7 @@ from pygeoapi_prefect.worker.forkserver.protocol import Hooks, Job
 from pygeoapi_prefect.worker.job.report import Report
 
 JOB_NAME_PREFIX = "pygeoapi_job_"
-NO_MEMORY = "The process needs more memory than the system gives it"
+NO_MEMORY = "The process needs more memory than the system provides"
 
 
 def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:

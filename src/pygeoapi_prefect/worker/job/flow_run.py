@@ -33,7 +33,7 @@ def run(job: Job) -> str:
     clean_messages()
     with SyncClientContext.get_or_create() as context, log_of(job, context.client):
         if not is_still_ours(job):
-            logger.info("The run was given to another worker meanwhile")
+            logger.info("The run was claimed by another worker in the meantime")
             return "Handed over"
         try:
             flow = load(job, flow_run)

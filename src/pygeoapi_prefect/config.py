@@ -17,6 +17,8 @@ from pydantic.dataclasses import dataclass
 
 from pygeoapi_prefect.errors import ConfigurationError
 
+MAX_LIMIT = 10_000
+"""Largest page of a list (/req/core/pl-limit-definition, /req/job-list/limit-definition)."""
 DEFAULT_WORK_POOL = "pygeoapi"
 CORE_KEYS = frozenset({"name", "connection", "options", "track", "processes"})
 """Keys of ``server.manager`` that only pygeoapi reads, or its own managers."""
@@ -209,7 +211,7 @@ class Settings(BaseModel):
 
     public_url: str = Field(description="Root of all links, without a trailing slash")
     default_limit: int = 10
-    max_limit: int = 10_000
+    max_limit: int = MAX_LIMIT
     pretty_print: bool = Field(default=False, description="Whether JSON documents are indented")
     manager: ManagerSettings = ManagerSettings()
     processes: dict[str, ProcessSettings] = {}
@@ -237,7 +239,7 @@ class Settings(BaseModel):
         try:
             default, longest = (
                 int(limits.get(name, fallback))
-                for name, fallback in (("default_items", 10), ("max_items", 10_000))
+                for name, fallback in (("default_items", 10), ("max_items", MAX_LIMIT))
             )
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"server.limits: {error}") from error

@@ -12,30 +12,15 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from jsonschema_rs import Draft201909Validator, ReferencingError, ValidationError
 
 from pygeoapi_prefect.errors import ConfigurationError
+from pygeoapi_prefect.models import bbox
 
 Schema = Mapping[str, Any] | bool
-
-BBOX: dict[str, Any] = {
-    "type": ["object"],
-    "required": ["bbox"],
-    "properties": {
-        "bbox": {
-            "type": ["array"],
-            "items": {"type": ["number"]},
-            "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
-            "x-expected": "4 or 6 numbers",
-        },
-        "crs": {"type": ["string"]},
-    },
-    "x-expected": 'a bounding box {"bbox": [4 or 6 numbers]}',
-}
-"""Schema of a bounding box value (``bbox.yaml``), as the compiled validator wants it."""
 
 BASE64 = "x-base64"
 REFERENCE = "#/definitions/"
@@ -122,8 +107,8 @@ class _Translation:
             raise _invalid(f"{part!r} is not a schema")
         if isinstance(part.get("$ref"), str):
             return self._reference(part["$ref"])
-        if _is_bbox_format(part.get("format")):
-            return BBOX
+        if bbox.is_bbox_format(part.get("format")):
+            return _bbox()
         made = {name: part[name] for name in _AS_THEY_ARE & part.keys()}
         made |= {f"x-{name}": part[name] for name in _NOTED if isinstance(part.get(name), str)}
         self._bounds(part, made)
@@ -211,8 +196,12 @@ def _is_elsewhere(schema: object) -> bool:
     return isinstance(schema, list) and any(map(_is_elsewhere, schema))
 
 
-def _is_bbox_format(name: object) -> bool:
-    return isinstance(name, str) and name.rsplit("/", 1)[-1] == "ogc-bbox"
+@cache
+def _bbox() -> dict[str, Any]:
+    """The schema of a bounding box, with what a client is told of it."""
+    made: dict[str, Any] = _Translation(bbox.SCHEMA).whole()
+    made["properties"]["bbox"]["x-expected"] = "4 or 6 numbers"
+    return {**made, "x-expected": 'a bounding box {"bbox": [4 or 6 numbers]}'}
 
 
 def is_base64(value: str) -> bool:

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, Strict
 from pydantic_core import from_json
 
+from pygeoapi_prefect.models.link_header import link_header
+
 JsonNumber = Annotated[int, Strict()] | Annotated[float, Strict(), Field(allow_inf_nan=False)]
 """A JSON number that keeps its type: 1 does not become 1.0, and true is not a number."""
 
@@ -71,14 +73,9 @@ class Link(Model):
 
     def as_link_header(self) -> str:
         """Return the link as value of a ``Link`` header (RFC 8288)."""
-        attributes = {
-            "rel": self.rel,
-            "title": self.title,
-            "type": self.type_,
-            "hreflang": self.href_lang,
-        }
-        given = (f'{name}="{value}"' for name, value in attributes.items() if value is not None)
-        return "; ".join([f"<{self.href}>", *given])
+        return link_header(
+            self.href, rel=self.rel, title=self.title, type=self.type_, hreflang=self.href_lang
+        )
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -16,6 +16,7 @@ from itertools import chain
 from typing import Protocol
 
 from pygeoapi_prefect.models.documents import WantedOutput
+from pygeoapi_prefect.models.link_header import link_header
 from pygeoapi_prefect.results import document, filenames, links, multipart, problem, ranges
 from pygeoapi_prefect.results.output import Output
 
@@ -112,7 +113,8 @@ def ranged(output: Output, range_header: str | None) -> Reply:
 def references(outputs: Sequence[Output]) -> Reply:
     """Only links to the outputs (/req/core/process-execute-sync-raw-ref)."""
     headers = (
-        ("Link", links.header(o.href, RESULTS_REL, title=o.id, type=o.media_type)) for o in outputs
+        ("Link", link_header(o.href, rel=RESULTS_REL, title=o.id, type=o.media_type))
+        for o in outputs
     )
     return Reply(204, tuple(headers))
 

@@ -69,20 +69,3 @@ def job_links(root: str, info: StatusInfo) -> list[Link]:
 def content_id(output_id: str) -> str:
     """The ``Content-ID`` of an output's part: its identifier, percent-encoded (RFC 2392)."""
     return f"<{quote(output_id, safe='')}>"
-
-
-def header(href: str, rel: str, **parameters: str) -> str:
-    """A ``Link`` header (RFC 8288).
-
-    Values are quoted strings (RFC 9110, section 5.6.4); one with characters that a header does not
-    carry is an extended value (RFC 8187).
-    """
-    values = {"rel": rel, **parameters}
-    return "; ".join([f"<{href}>", *(_parameter(name, value) for name, value in values.items())])
-
-
-def _parameter(name: str, value: str) -> str:
-    if not (value.isascii() and value.isprintable()):
-        return f"{name}*=UTF-8''{quote(value, safe='')}"
-    escaped = value.replace("\\", r"\\").replace('"', r"\"")
-    return f'{name}="{escaped}"'

@@ -6,6 +6,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from pygeoapi_prefect.errors import InvalidJobParameterError
+from pygeoapi_prefect.models.media_types import essence
 from pygeoapi_prefect.models.message import named
 
 Format = Literal["json", "html"]
@@ -41,7 +42,7 @@ def accepted(accept: str | None) -> Format:
     ``text/html, */*``.
     """
     ranges = parse_accept_header(accept, MIMEAccept)
-    accepts = MIMEAccept([(value.partition(";")[0].strip(), q) for value, q in ranges])
+    accepts = MIMEAccept([(essence(value), q) for value, q in ranges])
     html, json = accepts.quality("text/html"), accepts.quality("application/json")
     if html > json or (html == json > 0 and _names_only_html(accepts)):
         return "html"

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from pygeoapi_prefect.config import MAX_LIMIT
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.models.documents import Link
 from pygeoapi_prefect.models.message import listed
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.web.negotiation import MEDIA_TYPES, Format
 
-MAX_LIMIT = 10_000  # /req/core/pl-limit-definition and /req/job-list/limit-definition
 COMMON_PARAMETERS = ("limit", "offset", "f")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, current_app, request
 from pydantic_core import to_json
 
-from pygeoapi_prefect.results import links
+from pygeoapi_prefect.models.link_header import link_header
 from pygeoapi_prefect.results.delivery import Reply
 from pygeoapi_prefect.web import negotiation
 
@@ -45,8 +45,7 @@ def as_json(document: Mapping[str, Any], status: int = 200) -> Response:
     for link in document.get("links", ()):
         href, rel = link.get("href", ""), link.get("rel", "")
         if _fits_a_header(href) and _fits_a_header(rel) and _fits_a_header(link.get("type", "")):
-            kind = {"type": link["type"]} if link.get("type") else {}
-            response.headers.add("Link", links.header(href, rel, **kind))
+            response.headers.add("Link", link_header(href, rel=rel, type=link.get("type") or None))
     response.vary.add("Accept")
     return response
 

@@ -9,6 +9,7 @@ from pygeoapi_prefect.errors import InvalidJobParameterError, RequestTooLarge
 from pygeoapi_prefect.execution.request import Received
 from pygeoapi_prefect.jobs import filters
 from pygeoapi_prefect.manager import PrefectManager
+from pygeoapi_prefect.models.link_header import link_header
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.web import documents, paging, render
 from pygeoapi_prefect.web.pages import Pages
@@ -56,7 +57,7 @@ class Views:
             assert execution.reply is not None
             response = render.reply(execution.reply)
             if self._settings.manager.monitor_link:
-                response.headers.add("Link", links.header(url, "monitor"))
+                response.headers.add("Link", link_header(url, rel="monitor"))
         if execution.applied:
             response.headers["Preference-Applied"] = execution.applied
         return response

@@ -33,6 +33,10 @@ def test_a_link_as_header_has_what_is_there_in_order() -> None:
         '<http://x/1>; rel="monitor"; title="The job"; type="text/html"; hreflang="en"'
     )
     assert Link(href="/a").as_link_header() == "</a>"
+    quoted = Link(href="/a", title='The "best" \\ job', type="text/plain; charset=\u00e9")
+    assert quoted.as_link_header() == (
+        r'</a>; title="The \"best\" \\ job"' "; type*=UTF-8''text%2Fplain%3B%20charset%3D%C3%A9"
+    )
     assert Link(href="/a", href_lang="fr").as_link_header() == '</a>; hreflang="fr"'
 
 

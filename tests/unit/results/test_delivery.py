@@ -11,6 +11,7 @@ import pytest
 
 from pygeoapi_prefect.execution.request import Request
 from pygeoapi_prefect.models.documents import WantedOutput
+from pygeoapi_prefect.models.link_header import link_header
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.results.delivery import Reply, deliver, single
 from pygeoapi_prefect.results.output import Output
@@ -162,7 +163,7 @@ def test_a_single_output_is_streamed() -> None:
 
 
 def test_values_of_a_link_header_are_quoted() -> None:
-    made = links.header("http://a.org/x", "monitor", type='text/plain; charset="utf-8"')
+    made = link_header("http://a.org/x", rel="monitor", type='text/plain; charset="utf-8"')
     assert made == r'<http://a.org/x>; rel="monitor"; type="text/plain; charset=\"utf-8\""'
 
 
@@ -178,7 +179,7 @@ def test_values_of_a_link_header_are_quoted() -> None:
 )
 def test_a_title_fits_its_header(title: str, expected: str) -> None:
     """Fault 27 (RFC 8187)."""
-    made = links.header("http://a.org/x", "item", title=title)
+    made = link_header("http://a.org/x", rel="item", title=title)
     assert made == f'<http://a.org/x>; rel="item"; {expected}'
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pygeoapi_prefect.models.bbox import is_bbox_schema
 from pygeoapi_prefect.models.schema import as_openapi_30
 
 BBOX = {"$ref": "#/components/schemas/bbox"}
@@ -24,7 +25,7 @@ def schema_object(schema: object) -> dict[str, Any]:
         return {"not": {}}
     if not isinstance(schema, Mapping) or "$ref" in schema:
         return dict(_ANY)
-    if is_bbox(schema):
+    if is_bbox_schema(schema):
         return dict(BBOX)
     found = as_openapi_30({**schema, **_types(schema)})
     converted: dict[str, Any] = {}
@@ -38,12 +39,6 @@ def schema_object(schema: object) -> dict[str, Any]:
     if converted.get("type") == "array":
         converted.setdefault("items", {})
     return converted
-
-
-def is_bbox(schema: Mapping[str, Any]) -> bool:
-    """Return true if the schema is for a bounding box (format ``ogc-bbox``)."""
-    formats = [schema.get("format"), *(part.get("format") for part in schema.get("allOf", ()))]
-    return any(str(name).rsplit("/", 1)[-1] == "ogc-bbox" for name in formats if name)
 
 
 def _types(schema: Mapping[str, Any]) -> dict[str, Any]:

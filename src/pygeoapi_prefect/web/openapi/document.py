@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from pygeoapi_prefect.config import Settings
+from pygeoapi_prefect.config import MAX_LIMIT, Settings
+from pygeoapi_prefect.models import bbox
 from pygeoapi_prefect.process.registry import Registry
 from pygeoapi_prefect.web.openapi import execution
 
@@ -48,6 +49,7 @@ def document(
         for kind in {*theirs["components"], *ours["components"]}
     }
     components["parameters"]["limit"] = _limit(settings)
+    components["schemas"]["bbox"] = bbox.SCHEMA
     components["parameters"]["processIDPath"]["schema"]["enum"] = registry.ids()
     whole = {
         "openapi": "3.0.3",
@@ -71,7 +73,12 @@ def _processes() -> dict[str, Any]:
 
 
 def _limit(settings: Settings) -> dict[str, Any]:
-    schema = {"type": "integer", "minimum": 1, "maximum": 10_000, "default": settings.default_limit}
+    schema = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_LIMIT,
+        "default": settings.default_limit,
+    }
     return {
         "name": "limit",
         "in": "query",

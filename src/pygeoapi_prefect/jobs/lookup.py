@@ -16,10 +16,10 @@ def find(job_id: str) -> runs.Run:
         EngineUnavailable: Prefect cannot be reached.
     """
     try:
-        canonical = str(uuid.UUID(job_id))
+        is_canonical = str(uuid.UUID(job_id)) == job_id
     except ValueError:
-        canonical = ""
-    run = runs.find(status.NAME_PREFIX + canonical) if canonical == job_id else None
+        is_canonical = False
+    run = runs.find(status.NAME_PREFIX + job_id) if is_canonical else None
     if run is None or status.TAG not in run.tags:
         raise JobNotFoundError(f"There is no job {named(job_id)}")
     return run

@@ -20,7 +20,7 @@ def gunicorn(environment: Mapping[str, str], port: int, log: Path) -> subprocess
     """Start the web application; ``PYGEOAPI_CONFIG`` is in the environment."""
     settings = "python:pygeoapi_prefect.web.serving"
     command = ["-m", "gunicorn", "--config", settings, "--threads", "8"]
-    command += ["--bind", f"127.0.0.1:{port}", "pygeoapi_prefect.web.app:APP"]
+    command += ["--bind", f"127.0.0.1:{port}", "pygeoapi_prefect.web.app:create_app()"]
     with log.open("wb") as output:
         return subprocess.Popen(
             [sys.executable, *command],

@@ -11,7 +11,15 @@ from pygeoapi_prefect.embedded import postgres, preload
 from pygeoapi_prefect.embedded.layout import CODE_BLOCK, POOL, QUEUE, RESULT_BLOCK, Layout
 from pygeoapi_prefect.embedded.processes import MARK
 
-APP = "pygeoapi_prefect.web.app:APP"
+APP = "pygeoapi_prefect.web.app:create_app()"
+CORE_VIEWS = "coverages environmental_data_retrieval itemtypes maps processes stac tiles"
+SHARED_IMPORTS = ",".join(
+    [
+        *("pygeoapi.openapi", "pygeoapi.asyncapi", "pygeoapi_prefect.web.app"),
+        *(f"pygeoapi.api.{name}" for name in CORE_VIEWS.split()),
+    ]
+)
+"""Modules that the web processes share; importing them starts nothing."""
 WORKER_NAME = "embedded"
 WEB_PROCESSES = 2
 WEB_THREADS = 16
@@ -159,7 +167,7 @@ def web_environment(layout: Layout) -> dict[str, str]:
 def web_command(layout: Layout) -> list[str]:
     """gunicorn; threads, because a waiting synchronous execution holds one."""
     return [
-        *preloaded("gunicorn", "pygeoapi.openapi,pygeoapi_prefect.manager"),
+        *preloaded("gunicorn", SHARED_IMPORTS),
         *("--bind", f"127.0.0.1:{layout.port}"),
         *("--config", "python:pygeoapi_prefect.web.serving", "--graceful-timeout", "3"),
         *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),

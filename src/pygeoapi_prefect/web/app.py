@@ -1,12 +1,13 @@
 """The WSGI application.
 
-``gunicorn --config python:pygeoapi_prefect.web.serving pygeoapi_prefect.web.app:APP``.
+``gunicorn --config python:pygeoapi_prefect.web.serving 'pygeoapi_prefect.web.app:create_app()'``.
 
 pygeoapi's own Flask application with the views of its Processes resources replaced. The environment
-variable ``PYGEOAPI_CONFIG`` names the configuration.
+variable ``PYGEOAPI_CONFIG`` names the configuration. An import of this module starts nothing.
 """
 
 import logging
+from functools import cache
 from typing import Any
 
 from flask import Flask
@@ -40,13 +41,34 @@ LOGGERS = (None, "gunicorn.error", "gunicorn.access", "prefect")
 """Loggers with handlers of their own; None is the root."""
 BOOT_ERROR = 3  # tells gunicorn to stop instead of starting the worker again and again
 
+APP: Flask
+"""The application under its former name; it is made when the name is first read."""
+
 
 def create_app() -> Flask:
-    """The application of pygeoapi with this library's views.
+    """The application of pygeoapi with this library's views, for a WSGI server.
+
+    pygeoapi makes one application in each process, so a later call returns the same one.
 
     Raises:
-        ConfigurationError: The configuration cannot be used; says what is wrong.
+        SystemExit: The configuration is invalid; the log says why, in one line.
     """
+    try:
+        return _application()
+    except ConfigurationError as error:
+        LOGGER.critical("cannot start: %s", error)
+        raise SystemExit(BOOT_ERROR) from None
+
+
+def __getattr__(name: str) -> Flask:
+    """Return the application for ``APP`` (PEP 562)."""
+    if name == "APP":
+        return create_app()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@cache
+def _application() -> Flask:
     pygeoapi = core.load()
     logs.escape(map(logging.getLogger, LOGGERS))
     app, manager = pygeoapi.app, pygeoapi.manager
@@ -115,14 +137,3 @@ def _start_services(manager: PrefectManager, blocks: list[str]) -> None:
     if client.api_url() is not None:
         Callbacks(manager.queries, settings.public_url, settings.manager.max_callback_bytes).start()
         expiry.start(blocks, settings.manager.shared_result_days)
-
-
-def _start() -> Flask:
-    try:
-        return create_app()
-    except ConfigurationError as error:
-        LOGGER.critical("cannot start: %s", error)
-        raise SystemExit(BOOT_ERROR) from None
-
-
-APP = _start()

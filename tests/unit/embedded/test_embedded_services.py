@@ -87,3 +87,11 @@ def test_each_command_says_where(command: list[str], options: list[str]) -> None
     assert command[:3] == [sys.executable, "-m", "pygeoapi_prefect.embedded.preload"]
     start = command.index(options[0])
     assert command[start : start + len(options)] == options
+
+
+def test_the_web_process_is_made_by_the_factory_in_each_worker() -> None:
+    """What is imported before the fork starts nothing."""
+    command = services.web_command(LAYOUT)
+    assert command[-1] == "pygeoapi_prefect.web.app:create_app()"
+    assert "pygeoapi_prefect.web.app" in command[4].split(",")
+    assert "--preload" not in command

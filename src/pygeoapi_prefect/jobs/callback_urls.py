@@ -16,7 +16,7 @@ MEMBERS = {
     "failed": "failedUri",
     "dismissed": "failedUri",
 }
-"""Member of ``subscriber.yaml`` by the status that it is told of."""
+"""Members of ``subscriber.yaml`` by the status that they are notified of."""
 
 
 def labels(subscriber: Mapping[str, str]) -> dict[str, str]:
@@ -25,7 +25,7 @@ def labels(subscriber: Mapping[str, str]) -> dict[str, str]:
 
 
 def url(run: Run, status: str) -> str | None:
-    """Callback URL for a status of a job; None if there is no subscriber for it."""
+    """Callback URL for a status of a job; None if nobody subscribed to it."""
     member = MEMBERS.get(status)
     told = run.labels.get(LABEL_PREFIX + member) if member else None
     return told if isinstance(told, str) else None

@@ -1,4 +1,4 @@
-"""Callbacks: a subscriber is told when the status of its job changes (class *Callback*).
+"""Callbacks: a subscriber is notified when the status of its job changes (class *Callback*).
 
 A job that owes a callback has a tag until all is told; every web process looks for such jobs when
 an event says that one has changed, and now and then. Each attempt to tell is a flow run of its own,
@@ -48,7 +48,7 @@ OWED: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Callback:
-    """One status of one job, and who is told.
+    """One status of one job, and the URL to notify.
 
     Attributes:
         url: Where to; None if nobody wants to know.
@@ -69,7 +69,7 @@ class Callback:
 
 
 def next_attempt(made: list[runs.Run], now: datetime) -> tuple[int, timedelta] | None:
-    """The number of the next attempt, from 0, and how long it has to wait.
+    """The number of the next attempt, from 0, and the delay before it.
 
     Args:
         made: The attempts so far, in their order.
@@ -113,7 +113,7 @@ class Callbacks:
         self._flow: str | None = None
 
     def start(self) -> None:
-        """Begin, in this process; what is owed from before is told now."""
+        """Start in this process, and send outstanding callbacks."""
         threading.Thread(target=self._listen, name="callback-events", daemon=True).start()
         threading.Thread(target=self._keep_looking, name="callbacks", daemon=True).start()
 
@@ -147,7 +147,7 @@ class Callbacks:
                 raise
             except StackError as error:  # of this job alone; no attempt is used up
                 LOGGER.warning("job %s: its callback is postponed: %s", status.job_id(run), error)
-            except Exception:  # one job of a strange kind is no reason not to tell of the others
+            except Exception:  # an unusual job must not stop the callbacks of the others
                 LOGGER.exception("job %s: its callback is postponed", status.job_id(run))
         return max(soonest, SHORTEST_PAUSE)
 
@@ -234,7 +234,7 @@ class Callbacks:
         return run if run.parameters.get(CLAIMANT) == token else None
 
     def _tell(self, callback: Callback, number: int, attempt: runs.Run) -> bool:
-        """Make an attempt; whether it is the last one."""
+        """Make an attempt; returns true if no other one follows."""
         assert callback.url is not None
         try:
             size, content = self._content(callback)
@@ -263,7 +263,7 @@ class Callbacks:
         return len(content), content
 
     def _document(self, job_id: str) -> tuple[int, bytes | Iterator[bytes]]:
-        """The results document, read once for its length alone: it is held nowhere."""
+        """The results document, read once only for its length, and never kept in memory."""
         size = 0
         for piece in _pieces(self._jobs.document(job_id).body):
             size += len(piece)

@@ -99,7 +99,7 @@ class Commands:
         try:
             info = status.status_info(self._dismissed(find(job_id)))
         except ObjectNotFound as error:
-            client.check()  # what is not Prefect's answer is an outage
+            client.check()  # a response that is not Prefect's is an outage
             raise JobNotFoundError(f"Job '{job_id}' was deleted in the meantime") from error
         return {**info, "status": "dismissed", "message": "The job was dismissed"}
 
@@ -108,7 +108,7 @@ class Commands:
         return prepare(process, received, limit, self._own_outputs.resolve)
 
     def _queued(self, process: Process, received: Received) -> tuple[runs.Run, Mode]:
-        """Create the flow run; who waits for it afterwards holds nothing of a large request."""
+        """Create the flow run; a client that waits for it then keeps no large request in memory."""
         submission = self._prepared(process, received)
         if self._patience(submission.mode):
             self._waiter.listen()

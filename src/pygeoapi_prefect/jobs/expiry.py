@@ -18,7 +18,7 @@ HOUR, DAY = 3_600.0, 86_400.0
 
 
 def start(blocks: Iterable[str], days: int) -> threading.Thread:
-    """Sweep within the first hour, and then daily, in a thread of its own.
+    """Delete expired results within the first hour, then daily, in a separate thread.
 
     Args:
         blocks: Result blocks, as ``<block type slug>/<block name>``.

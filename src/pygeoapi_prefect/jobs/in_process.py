@@ -55,12 +55,12 @@ class InProcess:
         try:
             return runner(submission)
         except EngineUnavailable:
-            # The client is told to try again; what Prefect may have of this attempt is to end.
+            # The client gets a 503 and may retry, so a run that Prefect created must end.
             in_background(partial(end_unrecorded, submission.job_id))
             raise
 
     def _run_processor(self, submission: Submission) -> runs.Run:
-        """Prefect records the start beside the computation, so that only the end takes time."""
+        """Record the start in parallel to the computation, so that only the end takes time."""
         process = submission.process
         target = result_store(process.result_storage, self._settings)
         recorded = self._recorders.submit(self._record_start, submission)
@@ -83,7 +83,7 @@ class InProcess:
 
     @staticmethod
     def _end(run: runs.Run, state: StateType, message: str, data: Any) -> runs.Run:
-        """Record the end; what the run is then need not be read again."""
+        """Record the end; returns the run, which need not be read again."""
         reached = runs.set_state(run.id, state, message, data=data)
         if reached == "CANCELLING":  # dismissed meanwhile, and nobody else ends it
             reached = runs.set_state(run.id, "CANCELLED", "Dismissed by a client", force=True)
@@ -146,7 +146,7 @@ class InProcess:
 
 @contextmanager
 def capturing(run_id: Callable[[], str]) -> Iterator[None]:
-    """Bring what is logged and printed within into the log of a run; nobody waits for that."""
+    """Capture what is logged and printed for the log of a run, without waiting for its delivery."""
     log = RunLog(run_id)
     try:
         with into(log):

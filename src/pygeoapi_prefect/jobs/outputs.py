@@ -78,11 +78,11 @@ class Outputs:
         raise OutputNotFound(f"The job has no output {named(output_id)}")
 
     def reply(self, run: Run) -> delivery.Reply:
-        """Return the results in the form that the execute request asked for; raises as ``of``."""
+        """Return the results in the form of the execute request; raises like ``of``."""
         return delivery.deliver(self.of(run), run_parameters.original_request(run))
 
     def document(self, run: Run, *, only_references: bool) -> delivery.Reply:
-        """Return the results as a document, whatever the request asked for; raises as ``of``."""
+        """Return the results as a document, regardless of the request; raises like ``of``."""
         wanted = replace(run_parameters.original_request(run), response="document")
         return delivery.deliver(self.of(run), wanted, only_references=only_references)
 

@@ -36,7 +36,7 @@ Find = Callable[[], Found]
 """Finds an output, which costs a look into Prefect and the store. Raises
 ``InvalidJobParameterError`` for one that the client of the request cannot read."""
 Resolve = Callable[[str], Find | None]
-"""Returns what finds the output that an address names; None for an address that names none."""
+"""Returns a function that finds the output at an address; None for other addresses."""
 
 
 def nothing(_href: str) -> None:
@@ -56,7 +56,7 @@ class OwnOutputs:
         self._root = public_url
 
     def resolve(self, href: str) -> Find | None:
-        """Return what finds the output that an address names; None if it is none of this server.
+        """Return a function that finds the output at an address; None if it is on another server.
 
         It raises ``InvalidJobParameterError`` if there is no such job or output, or no results.
         """

@@ -1,4 +1,4 @@
-"""Tells the runs of a web process from those of every other, and ends what a dead one left."""
+"""Marks the runs of a web process, and ends the runs of a dead one."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ def tag() -> str:
 
 
 def owner() -> str:
-    """This process, told apart from all that were or will be: host, pid and start."""
+    """Unique identity of this process: host, process id and start time."""
     return f"{socket.gethostname()}/{os.getpid()}/{_start_of(os.getpid())}"
 
 
@@ -43,7 +43,7 @@ def _start_of(pid: int) -> str:
 
 
 def end_abandoned() -> int:
-    """End local runs whose web process, of this host, is gone; returns how many there were.
+    """End local runs of dead web processes of this host; returns their number.
 
     Raises:
         EngineUnavailable: Prefect cannot be reached.

@@ -34,7 +34,7 @@ class JobPage:
 
 @dataclass(frozen=True)
 class JobDetails:
-    """A job with what its page shows beside the statusInfo.
+    """A job with the further information on its page.
 
     Attributes:
         info: The statusInfo, without links.
@@ -52,7 +52,7 @@ class JobDetails:
 
 
 class Queries:
-    """All that can be asked of jobs. One instance serves all threads of a web process."""
+    """Queries about jobs. One instance serves all threads of a web process."""
 
     def __init__(self, settings: Settings) -> None:
         self._outputs = Outputs(settings)
@@ -74,7 +74,7 @@ class Queries:
         return status.status(records.verified(find(job_id)))
 
     def page(self, limit: int, offset: int, wanted: JobFilter = ALL) -> JobPage:
-        """A page of the jobs that are wanted, newest first.
+        """A page of the matching jobs, newest first.
 
         Args:
             limit: Largest number of jobs.
@@ -97,7 +97,7 @@ class Queries:
         return runs.count(ALL.as_prefect())
 
     def results(self, job_id: str) -> delivery.Reply:
-        """The results, in the form that the execute request asked for.
+        """The results in the form of the execute request.
 
         Raises:
             JobNotFoundError: There is no such job.
@@ -108,7 +108,7 @@ class Queries:
         return self._outputs.reply(find(job_id))
 
     def document(self, job_id: str, *, only_references: bool = False) -> delivery.Reply:
-        """The results as a document, whatever the execute request asked for; see ``results``.
+        """The results as a document, regardless of the execute request; see ``results``.
 
         Args:
             job_id: Identifier of the job.
@@ -119,7 +119,7 @@ class Queries:
     def output(
         self, job_id: str, output_id: str, range_header: str | None = None
     ) -> delivery.Reply:
-        """One output as it is, or the range of it that is asked for; raises as ``results`` does.
+        """One output unchanged, or the requested range of it; raises like ``results``.
 
         Raises:
             OutputNotFound: The job has no such output.

@@ -47,7 +47,7 @@ class Queue:
                 f"'pygeoapi plugins prefect deploy-process {process.id}'"
             ) from error
         except EngineUnavailable:
-            # The client is told to try again: a run that Prefect created all the same must not run.
+            # The client gets a 503 and may retry: a run that Prefect created must not run.
             in_background(partial(cancel_unanswered, job_id))
             in_background(forget, LATE_SECONDS)
             raise
@@ -70,7 +70,7 @@ class Queue:
 
 
 def cancel_unanswered(job_id: str) -> bool:
-    """Cancel the run of a job that no client knows of; whether there is one.
+    """Cancel the run of a job that no client knows; returns true if one exists.
 
     Raises:
         EngineUnavailable: Prefect cannot be reached.
@@ -83,7 +83,7 @@ def cancel_unanswered(job_id: str) -> bool:
 
 
 def forget_unanswered(job_id: str, block: str) -> None:
-    """The same, and remove the request from the store where there is no run that has it.
+    """The same, and delete the stored request if no run refers to it.
 
     Raises:
         EngineUnavailable: Prefect cannot be reached.

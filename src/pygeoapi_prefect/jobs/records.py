@@ -1,4 +1,4 @@
-"""Reads what a flow returned as plain JSON from the result block; never unpickles.
+"""Reads the record of a flow as plain JSON from the result block; never unpickles.
 
 ``state.result()`` would trust the serializer that the state names, and import classes by name.
 """
@@ -96,7 +96,7 @@ def verified(run: Run) -> Run:
 
 
 def shown(run: Run) -> Run:
-    """Return a verified run; while its record cannot be read, what Prefect knows of it."""
+    """Return a verified run; while its record cannot be read, Prefect's view of it."""
     try:
         return verified(run)
     except (StorageUnavailable, ConfigurationError) as error:

@@ -17,7 +17,7 @@ REFERENCES_SECONDS = 60.0  # for all of a request: a thread of the web process w
 
 
 class References:
-    """Checks and fetches the inputs by reference of one request, within what one request may cost.
+    """Checks and fetches the inputs by reference of one request, within its limits.
 
     What is fetched here and what is looked for in the store count alike.
 

@@ -1,4 +1,4 @@
-"""Removes what an ended job has left in the stores."""
+"""Deletes the files of an ended job from the stores."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -45,6 +45,6 @@ def remove_files(run: Run, block: Callable[[], storage.Store]) -> None:
 
 
 def _open(block: str) -> storage.Store:
-    """The block as it is now: one that was made anew would keep the files for ever."""
+    """The current block: one that was created again would keep the files forever."""
     storage.forget(block)
     return storage.open_store(block) if "/" in block else storage.open_store_by_id(UUID(block))

@@ -33,7 +33,7 @@ def in_background(action: Callable[[], object], delay: float = 0) -> None:
 
 
 def _until_done() -> None:
-    """Do all that waits; what is being done stays in the list. The last ends the thread."""
+    """Perform all waiting actions; the current one stays in the list. Ends with the last one."""
     while True:
         with _changed:
             while (remaining := _waiting[0][0] - time.monotonic()) > 0:

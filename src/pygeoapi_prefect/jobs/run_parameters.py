@@ -43,7 +43,7 @@ def encode(
     document = request.as_json()
     text = strict_json.dumps(document)
     if len(text) > settings.inline_request_bytes and process.result_storage is None:
-        # Of a run here only what decides on the reply is needed later.
+        # A run in this process needs only the members that determine the reply.
         text = json.dumps({name: document[name] for name in REPLY if name in document})
     elif len(text) > settings.inline_request_bytes:
         path = f"{job_id}/{REQUEST_FILE}"
@@ -58,7 +58,7 @@ def encode(
 
 
 def original_request(run: Run) -> Request:
-    """Read the inputs of a job, and what its client asked for, from its run or from the block.
+    """Read the execute request of a job from its run or from the block.
 
     What is no execute request, because another program or version has made the run, counts as
     nothing; of one that is, members that decide on the reply are left out if they make no sense.

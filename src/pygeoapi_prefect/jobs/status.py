@@ -1,4 +1,4 @@
-"""A flow run as OGC statusInfo, and as the failure that a client is told of."""
+"""Maps a flow run to OGC statusInfo, and to the failure that a client sees."""
 
 import math
 import re
@@ -63,7 +63,7 @@ def status(run: Run) -> str:
 
 
 def status_info(run: Run) -> StatusInfo:
-    """The job as ``statusInfo.yaml`` without links; what is not known is absent."""
+    """The job as ``statusInfo.yaml`` without links; unknown members are absent."""
     state = status(run)
     progress = _progress(run, state)
     updated = max(run.updated, run.created)  # Prefect may take them in the other order

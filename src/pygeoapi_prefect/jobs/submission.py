@@ -47,7 +47,7 @@ class Submission:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Labels of the job's flow run: who is to be told of it, and what its flow may open."""
+        """Labels of the job's flow run: its subscribers, and the references for its flow."""
         return {**callback_urls.labels(self.request.subscriber), **labels_of_own(self.own)}
 
 
@@ -80,7 +80,7 @@ def prepare(
 
 
 def check_model(request: Request) -> None:
-    """Reject what the flow's ``ExecuteRequest`` would reject: it is the client's fault.
+    """Reject a request that the flow's ``ExecuteRequest`` would reject: it is the client's fault.
 
     Raises:
         InvalidJobParameterError: Says what is wrong.

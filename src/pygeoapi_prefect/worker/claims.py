@@ -1,4 +1,4 @@
-"""Claims runs of a pool's queues as soon as there are any, and as many as there are slots."""
+"""Claims runs of a pool's queues as soon as they are due, up to the number of free slots."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from pygeoapi_prefect.worker import health
 from pygeoapi_prefect.worker.supervision import RunSupervisor, Workplace
 
 LOGGER = get_logger("pygeoapi.worker")
-NUDGE_PAUSES = (0.0, 0.015, 0.04)  # an event may precede what it tells of
+NUDGE_PAUSES = (0.0, 0.015, 0.04)  # an event may arrive before its change is visible
 BACKLOG_SECONDS = 1.0
 LATE_SECONDS = 0.1  # a run that a concurrency limit has postponed is given a moment after its time
 HAND_BACK_SECONDS = 5.0
@@ -65,7 +65,7 @@ class Claims:
             active.end("cancel")
 
     async def keep_claiming(self) -> None:
-        """Claim runs whenever there is a nudge, for ever.
+        """Claim runs at each nudge, until cancelled.
 
         Raises:
             EngineUnavailable: Prefect does not answer.
@@ -101,7 +101,7 @@ class Claims:
             waiting.cancel()
 
     async def _start_runs(self) -> int:
-        """Start as many runs as there are slots and runs; how many nudges that answers."""
+        """Start as many runs as slots allow; returns the number of nudges that this answers."""
         started = 0
         may_read = True
         while not self._workplace.stopping.is_set() and self._workplace.forks.is_up:
@@ -122,7 +122,7 @@ class Claims:
         return started
 
     async def _read(self) -> None:
-        """Read runs that are due, some more than there are slots; they are kept for a second.
+        """Read due runs, some more than the free slots; they are cached for a second.
 
         Each reading costs the server 40 ms, and a busy worker would read once for each job.
         """
@@ -140,7 +140,7 @@ class Claims:
         task.add_done_callback(self._tasks.discard)
 
     async def _take(self, supervisor: RunSupervisor) -> None:
-        """Claim a run and have it looked after to its end."""
+        """Claim a run and supervise it to its end."""
         try:
             state_id, due = await self._workplace.api.claim(supervisor.id, self._name)
             if state_id is not None:

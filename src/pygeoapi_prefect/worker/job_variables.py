@@ -32,7 +32,7 @@ class JobConfiguration(ProcessJobConfiguration):
         values: dict[str, Any],
         client: PrefectClient | None = None,
     ) -> Self:
-        """Fill in the pool's template; a pool made for the process worker lacks what is ours."""
+        """Fill in the pool's template; a pool of the process worker lacks our variables."""
         template = dict(base_job_template)
         template["job_configuration"] = {
             **base_job_template["job_configuration"],

@@ -73,7 +73,7 @@ class Reaper:
         workers = {str(row["name"]): row for row in await self._api.workers(self._pool)}
         now = time.monotonic()
         if now - self._last_scan > 2 * self._interval:
-            self._seen.clear()  # what happened meanwhile is not known
+            self._seen.clear()  # changes in the meantime are unknown
         self._last_scan = now
         owned = await self._owned()
         for name in {*workers, *owned}:

@@ -88,7 +88,7 @@ def may_run_again(run: Json) -> bool:
 async def crash(
     api: WorkerApi, run_id: str, message: str, data: Json | None = None, *, has_died: bool = False
 ) -> str:
-    """End a run as crashed, or as cancelled if that is what was wanted; it may have ended already.
+    """End a run as crashed, or as cancelled if a client dismissed it; it may have ended already.
 
     Args:
         api: Prefect's API.
@@ -183,7 +183,7 @@ async def hand_back(api: WorkerApi, run_id: str, reason: str) -> str:
 
 
 async def cancelled(api: WorkerApi, run: Json) -> str:
-    """Confirm the cancellation of a run whose process is gone.
+    """Confirm the cancellation of a run whose process has ended.
 
     A process that is ended while it still starts may have reported that as a crash.
     """
@@ -197,7 +197,7 @@ async def cancelled(api: WorkerApi, run: Json) -> str:
 
 
 async def cancelled_by_id(api: WorkerApi, run_id: str) -> str:
-    """As ``cancelled``, for a run that has to be read first."""
+    """Like ``cancelled``, for a run that must be read first."""
     try:
         return await cancelled(api, await api.run(run_id))
     except ObjectNotFound:

@@ -174,7 +174,7 @@ class RunSupervisor:
         return state
 
     async def _run_hooks(self, plan: Plan, end: Hooks) -> None:
-        """Let the flow's hooks for an end run in a process of their own, for a bounded time."""
+        """Run the flow's hooks for an end in a separate process, within a time limit."""
         if not Report(self._scratch).has_hooks(end):
             return
         forks, child = self._workplace.forks, None

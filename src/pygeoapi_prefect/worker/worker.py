@@ -1,4 +1,4 @@
-"""The worker: what Prefect starts, and the services that run beside each other in it."""
+"""The worker that Prefect starts, and its concurrent services."""
 
 import asyncio
 import os
@@ -84,7 +84,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             ),
             **kwargs,
         )
-        # What the server is told, and what it gives a pool that it has to make.
+        # The type that the server sees, and that of a pool created by the worker.
         self.type = POOL_TYPE
         self._slots = limit or default_limit()
         self._hurry = asyncio.Event()
@@ -197,7 +197,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
     # -- Services ------------------------------------------------------------------------------
 
     async def _keep(self, service: Callable[[], Awaitable[None]]) -> None:
-        """Run a service for ever: an outage of Prefect, or a fault, must not end the worker."""
+        """Run a service until cancelled: neither an outage nor an error ends the worker."""
         while True:
             try:
                 await service()

@@ -1,4 +1,4 @@
-"""The worker's side of the fork server: starts it, asks for children, hears of their ends."""
+"""The worker's side of the fork server: starts it, requests children, receives their ends."""
 
 import asyncio
 import os
@@ -222,7 +222,7 @@ class ForkServer:
                 self._ready.set_exception(ModuleRefused(module, reason))
 
     def _lose_children(self) -> None:
-        """The process is gone: its children are, too, and what they have started must go."""
+        """Clean up after the process died: its children died, too; kill their processes."""
         self.ended.set()
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(ForkServerFailed("it ended at once; see the worker's log"))

@@ -1,4 +1,4 @@
-"""Memory of jobs, each with all that it has started, in whatever session (Linux).
+"""Memory of jobs, each with all processes that it started, in any session (Linux).
 
 A control group would do this in the kernel, but neither a container without privileges nor an
 ordinary user may make one with the memory controller. So the fork server looks, some 20 times a

@@ -29,7 +29,7 @@ class Target:
         self._lost = 0
 
     def write(self, data: bytes) -> None:
-        """Write what there is room for, and count the rest.
+        """Write as much as fits, and count the rest.
 
         When there is room again, the number of bytes that were left out is said first.
         """
@@ -74,7 +74,7 @@ class Output:
         os.close(self._writing)
 
     def copy(self) -> int | None:
-        """Copy a piece; its size, which is 0 at the end, or None if there is nothing yet."""
+        """Copy a piece; returns its size, 0 at the end, or None if nothing is available yet."""
         try:
             data = os.read(self.reading, READ_BYTES)
         except BlockingIOError:

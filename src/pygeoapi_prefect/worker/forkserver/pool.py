@@ -75,7 +75,7 @@ class ForkServers:
             self._learned.set()
 
     async def keep(self) -> None:
-        """Replace a fork server that has ended, or that lacks something; for ever.
+        """Replace a fork server that has ended or lacks modules, until cancelled.
 
         Raises:
             ForkServerFailed: A new one does not start.

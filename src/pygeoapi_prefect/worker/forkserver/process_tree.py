@@ -41,7 +41,7 @@ def die_with_parent() -> None:
 
 
 def end(own: Container[int]) -> bool:
-    """Kill the children of this process that are not its own; whether there were any.
+    """Kill the adopted children of this process; returns true if there were any.
 
     Args:
         own: Numbers of the processes that may stay.
@@ -54,7 +54,7 @@ def end(own: Container[int]) -> bool:
 
 
 def end_all(own: Container[int]) -> None:
-    """As ``end``, and wait for them; what they leave behind in turn is ended, too."""
+    """Like ``end``, and wait for them; processes that they leave behind are ended, too."""
     while end(own):
         for pid in [pid for pid in _children() if pid not in own]:
             with suppress(ChildProcessError):

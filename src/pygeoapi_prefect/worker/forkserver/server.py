@@ -44,7 +44,7 @@ class Program(Protocol):
     PRELOAD: Sequence[str]
 
     def warm(self) -> None:
-        """Do beforehand what every child would do once."""
+        """Prepare once what every child would otherwise prepare."""
 
     def prepare(self, env: Mapping[str, str | None]) -> object:
         """Make what a child with these changes to its environment needs, here in its parent.
@@ -54,7 +54,7 @@ class Program(Protocol):
         """
 
     def main(self, job: protocol.Job, prepared: Any) -> NoReturn:
-        """Run a job in the child, with what ``prepare`` made, and end the process."""
+        """Run a job in the child, with the result of ``prepare``, and end the process."""
 
 
 def thread_count() -> int:
@@ -93,7 +93,7 @@ def first_message(connection: socket.socket, unpacker: protocol.Unpacker) -> dic
 
 
 class Server:
-    """Forks a child for each job, and tells the worker how it ended.
+    """Forks a child for each job, and reports to the worker how it ended.
 
     Args:
         connection: The end of the socket pair that is ours.
@@ -116,7 +116,7 @@ class Server:
         self._selector.register(self._wake_read, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Fork until the worker is gone."""
+        """Fork until the worker ends."""
         process_tree.adopt()
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # the wake-up is what counts
@@ -158,7 +158,7 @@ class Server:
         return self._memory.pause()
 
     def abandon(self) -> None:
-        """End all jobs and what they have started, and remove their folders."""
+        """End all jobs and their processes, and remove their folders."""
         for pid in self._jobs:
             self._kill(pid, signal.SIGKILL)
         process_tree.end_all(())
@@ -230,7 +230,7 @@ class Server:
     def _kill(pid: int, number: signal.Signals) -> None:
         try:
             os.killpg(pid, number)
-        except ProcessLookupError:  # it has no session of its own yet
+        except ProcessLookupError:  # it has no separate session yet
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
@@ -265,7 +265,7 @@ class Server:
         output.close()
 
     def _say(self, **message: object) -> None:
-        with suppress(ConnectionError):  # the worker is gone: the next reading says so
+        with suppress(ConnectionError):  # the worker ended: the next read reports it
             self._connection.sendall(protocol.pack(message))
 
 

@@ -31,7 +31,7 @@ def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:
     own.timeout_seconds = min(limits, default=None)
     known = [end for end, hooks in hooks_of(flow).items() if hooks]
     Report(Path(job.scratch)).announce_hooks(known)
-    # The worker runs these in a process of their own: this one may be blocked, or have no time.
+    # The worker runs these in a separate process: this one may be blocked, or have no time.
     own.on_cancellation_hooks, own.on_crashed_hooks = [], []
     if job.result_block is not None:
         # With both set, Prefect does not ask its server for a default.
@@ -57,7 +57,7 @@ def hooks_of(flow: Flow[..., Any]) -> dict[Hooks, list[Callable[..., Any]]]:
 
 
 def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
-    """The flow's function, with errors that a client may be told of."""
+    """The flow's function, with errors that a client may see."""
     is_job = str(job.run.get("name", "")).startswith(JOB_NAME_PREFIX)
 
     def check(result: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 
 class Source(Protocol):
-    """A storage block, as far as it is needed here."""
+    """The methods of a storage block that are needed here."""
 
     def get_directory(self, from_path: str | None = None, local_path: str | None = None) -> Any:
         """Copy a folder of the block to a local one."""

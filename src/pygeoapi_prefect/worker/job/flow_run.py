@@ -1,4 +1,4 @@
-"""Loads the flow of a job, and lets Prefect's engine run it."""
+"""Loads the flow of a job, and runs it with Prefect's engine."""
 
 import os
 import time

@@ -16,7 +16,7 @@ from pygeoapi_prefect.worker.job.log import log_of
 
 
 def run_hooks(job: Job, end: Hooks) -> str:
-    """Run the hooks of a flow whose own process is gone, one after the other; name of the state.
+    """Run the hooks of a flow whose process has ended, one after the other; name of the state.
 
     Raises:
         Exception: Whatever the flow's code or its block raises while it is loaded.

@@ -17,7 +17,7 @@ TERMINATED_SECONDS = 0.25  # to send the log in; half a second after SIGTERM it 
 
 @contextmanager
 def log_of(job: Job, client: SyncPrefectClient) -> Iterator[None]:
-    """Bring what this process logs and prints into the run's log; at the end all of it is there."""
+    """Send what this process logs and prints to the run's log; at the end, it is complete."""
     adopt(client)
     log = RunLog(lambda: job.id)
     take_all(log)

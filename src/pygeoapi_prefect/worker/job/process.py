@@ -79,7 +79,7 @@ def separate(parent: int) -> None:
 
 
 def _ending(intent: Intent) -> Callable[[int, FrameType | None], None]:
-    """A handler that ends the group of this process, and tells Prefect's engine what that means."""
+    """A handler that ends the group of this process, and reports the reason to Prefect's engine."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
         intend(intent)
@@ -122,6 +122,6 @@ def imported(before: int) -> list[str]:
 
 
 def drain() -> None:
-    """Send what is still queued for Prefect: ``os._exit`` would lose it."""
+    """Send the requests still queued for Prefect: ``os._exit`` would lose them."""
     with suppress(Exception):
         running.drain_events(DRAIN_SECONDS)

@@ -38,7 +38,7 @@ _settings = SettingsCache()
 
 
 def warm() -> None:
-    """Do beforehand, in the fork server, what every child would do once."""
+    """Prepare once, in the fork server, what every child would otherwise prepare."""
     shortcuts.warm()
 
 

@@ -1,4 +1,4 @@
-"""Files by which a job's process tells its supervisor what it has seen; in the run's folder."""
+"""Reports of a job's process to its supervisor, as files in the run's folder."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,7 @@ HOOKS = "hooks"
 
 
 class Conclusion(NamedTuple):
-    """End of a run, as its process has seen it.
+    """End of a run, as reported by its process.
 
     Attributes:
         state: Name of the state that the run is in.
@@ -37,7 +37,7 @@ class Report:
         (self._folder / IMPORTED).write_text("\n".join(imported))
 
     def conclusion(self) -> Conclusion | None:
-        """Read what the process has seen; None if it ended before."""
+        """Read the report of the process; None if it ended before writing one."""
         try:
             imported = (self._folder / IMPORTED).read_text().split()
             return Conclusion((self._folder / CONCLUDED).read_text(), imported)

@@ -213,7 +213,7 @@ def test_fault_34_each_process_of_a_run_counts_anew(server: LogServer) -> None:
     for attempt in ("first", "second"):
         logged(attempt, attempt, limits=Limits(lines=1))
     assert [text for text in server.messages if " " not in text] == ["first", "second"]
-    document = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+    document = (Path(__file__).parents[4] / "docs" / "configuration.md").read_text()
     (row,) = (
         line for line in document.splitlines() if runlog.LINES_VARIABLE in line and "|" in line
     )

@@ -30,9 +30,12 @@ def test_what_a_flow_says_of_its_failure(
     assert told in job["message"]
     assert len(job["message"]) < SHOWN
     assert len(page.content) < 4 * SHOWN
-    stored = prefect_run(stack, job["jobID"])["state"]["message"]
-    assert len(stored) <= 1000
-    assert told in stored
+    state = prefect_run(stack, job["jobID"])["state"]
+    assert len(state["message"]) <= 1000
+    assert told in state["message"]
+    failure = state["data"]["pygeoapi_failure"]
+    assert (failure["kind"], failure["status"]) == ("InvalidJobParameterError", 400)
+    assert told in failure["detail"]
 
 
 def test_a_long_name_is_not_sent_back(stack: RunningStack) -> None:

@@ -1,22 +1,30 @@
-"""The messages of all states that Prefect's own engine sets in this process, cleaned and cut.
+"""Prepares all states that Prefect's own engine reports in this process.
 
 Prefect makes a state's message of a flow's exception as it is. Its server cannot store a NUL or a
-lone surrogate: it answers 500, which the client repeats for minutes while the job seems to run.
+lone surrogate: it answers 500, which the client repeats for minutes while the job seems to run. And
+of the exception itself nothing but that message reaches the server: so the state's data describes
+it, beside the place of the result that Prefect has stored.
 """
 
 import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import prefect.states
 from prefect.client.schemas.actions import StateCreate
+from pydantic import BaseModel
 
 from pygeoapi_prefect.models.message import clean
 
 
-def clean_messages() -> None:
-    """Let Prefect's clients in this process, of both kinds, clean the message of every state.
+def prepare_states(describe: Callable[[BaseException], Mapping[str, Any]]) -> None:
+    """Let Prefect's clients in this process, of both kinds, prepare every state.
 
-    What is replaced makes each state ready to be sent. Calling it again changes nothing.
+    Its message is cleaned and cut; an exception is described in its data. The replaced function
+    makes each state ready to be sent. Calling this again changes nothing.
+
+    Args:
+        describe: Gives what a state's data says of an exception, as JSON; empty for nothing.
     """
     original = prefect.states.to_state_create
     if hasattr(original, "__wrapped__"):
@@ -26,6 +34,12 @@ def clean_messages() -> None:
     def to_state_create(state: Any) -> StateCreate:
         if state.message:
             state = state.model_copy(update={"message": clean(state.message)})
-        return original(state)
+        created = original(state)
+        error = getattr(state.data, "result", state.data)  # Prefect has a record of what it stores
+        if isinstance(error, BaseException) and (described := describe(error)):
+            stored = created.data
+            kept = stored.model_dump(mode="json") if isinstance(stored, BaseModel) else {}
+            created.data = {**kept, **described}
+        return created
 
     prefect.states.to_state_create = to_state_create

@@ -15,7 +15,7 @@ from pygeoapi_prefect.config import ManagerSettings
 from pygeoapi_prefect.engine import in_process, runs
 from pygeoapi_prefect.engine.log.capture import into
 from pygeoapi_prefect.engine.log.runlog import RunLog
-from pygeoapi_prefect.engine.state_messages import clean_messages
+from pygeoapi_prefect.engine.state_messages import prepare_states
 from pygeoapi_prefect.engine.states import StateType
 from pygeoapi_prefect.errors import (
     EngineUnavailable,
@@ -26,8 +26,7 @@ from pygeoapi_prefect.jobs import owner, records, run_parameters, status
 from pygeoapi_prefect.jobs.outputs import result_store
 from pygeoapi_prefect.jobs.retry_queue import in_background
 from pygeoapi_prefect.jobs.submission import Submission
-from pygeoapi_prefect.models.message import clean
-from pygeoapi_prefect.process import vanilla
+from pygeoapi_prefect.process import failures, vanilla
 from pygeoapi_prefect.process.progress import delivered
 from pygeoapi_prefect.process.recording import recorded
 from pygeoapi_prefect.process.task_results import keep_with_job
@@ -42,7 +41,7 @@ class InProcess:
         self._settings = settings
         self._recorders = ThreadPoolExecutor(thread_name_prefix="recorder")
         self._flows: dict[str, str] = {}
-        clean_messages()
+        prepare_states(failures.as_data)
 
     def run(self, submission: Submission) -> runs.Run:
         """Run a process to its end; returns its flow run, final.
@@ -74,7 +73,8 @@ class InProcess:
                 )
                 record = vanilla.store(target, submission.job_id, process.id, generated)
         except Exception as error:
-            run = self._end(recorded.result(), "FAILED", status.failed_message(error), None)
+            told, data = failures.message(error), failures.as_data(error)
+            run = self._end(recorded.result(), "FAILED", told, data or None)
             if isinstance(error, StorageUnavailable):
                 raise
             return run
@@ -164,8 +164,7 @@ def logged(run_id: Callable[[], str], job_id: str) -> Iterator[None]:
         except Exception as error:
             expected = isinstance(error, StackError | GenericError)
             details = None if expected else error
-            told = clean(f"{type(error).__name__}: {clean(error)}")
-            LOGGER.warning("job %s failed: %s", job_id, told, exc_info=details)
+            LOGGER.warning("job %s failed: %s", job_id, failures.message(error), exc_info=details)
             raise
 
 

@@ -26,6 +26,7 @@ from pygeoapi_prefect.errors import (
 )
 from pygeoapi_prefect.jobs import status
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
+from pygeoapi_prefect.process import failures
 from pygeoapi_prefect.process.contract import CONTRACT, verify
 
 LOGGER = logging.getLogger(__name__)
@@ -74,8 +75,8 @@ def required(run: Run) -> JobStatusInfoInternal:
         raise  # the store may be put back: nothing of this is remembered
     except JobFailedError as error:
         LOGGER.error("job %s: %s", status.job_id(run), error)
-        message = status.failed_message(error)
-        runs.set_state(run.id, "FAILED", message, data=run.state_data, force=True)
+        data, message = _failed(run, error), failures.message(error)
+        runs.set_state(run.id, "FAILED", message, data=data, force=True)
         raise
 
 
@@ -90,8 +91,8 @@ def verified(run: Run) -> Run:
     try:
         required(run)
     except JobFailedError as error:
-        message = status.failed_message(JobFailedError(str(error)))
-        return replace(run, state_type="FAILED", state_message=message)
+        data = _failed(run, JobFailedError(str(error)))
+        return replace(run, state_type="FAILED", state_data=data)
     return run
 
 
@@ -102,6 +103,12 @@ def shown(run: Run) -> Run:
     except (StorageUnavailable, ConfigurationError) as error:
         LOGGER.warning("job %s: its record could not be checked: %s", status.job_id(run), error)
         return run
+
+
+def _failed(run: Run, error: JobFailedError) -> dict[str, Any]:
+    """The data of a run's state, which say where its record is, with its failure."""
+    stored = run.state_data if isinstance(run.state_data, Mapping) else {}
+    return {**stored, **failures.as_data(error)}
 
 
 def _validated(record: object, run: Run) -> JobStatusInfoInternal:

@@ -1,20 +1,15 @@
 """Maps a flow run to OGC statusInfo, and to the failure that a client sees."""
 
 import math
-import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
-
-from pygeoapi.process.base import ProcessorExecuteError
 
 from pygeoapi_prefect import errors
 from pygeoapi_prefect.engine import endings
-from pygeoapi_prefect.engine.internals import messages
 from pygeoapi_prefect.engine.runs import Run
-from pygeoapi_prefect.engine.states import StateType
+from pygeoapi_prefect.engine.states import TIMED_OUT, StateType
 from pygeoapi_prefect.models.documents import StatusInfo
 from pygeoapi_prefect.models.message import clean
+from pygeoapi_prefect.process import failures
 from pygeoapi_prefect.process.progress import ATTEMPT_LABEL, MESSAGE_LABEL, PROGRESS_LABEL
 
 NAME_PREFIX = "pygeoapi_job_"
@@ -38,12 +33,6 @@ MESSAGES = {
     "successful": "The process has finished",
     "dismissed": "The job was dismissed",
 }
-TIMED_OUT = "TimedOut"
-
-
-def failed_message(error: Exception) -> str:
-    """The state message for an error that ``failure`` is to recognise."""
-    return clean(messages.of_exception(type(error).__name__, clean(error)))
 
 
 def job_id(run: Run) -> str:
@@ -107,16 +96,9 @@ def failure(run: Run) -> errors.StackError:
         return errors.JobFailedError("The process exceeded its time limit")
     if (ended := endings.sentence(run.state_data)) is not None:
         return errors.JobFailedError(ended)
-    reported = messages.exception_in(run.state_message)
-    if reported:
-        name, detail = reported
-        if name in _OF_THE_STORE:
-            return errors.JobFailedError(detail)
-        if name in _DOCUMENTED:
-            return _DOCUMENTED[name](detail)
-        for cls in _processor_errors(ProcessorExecuteError):
-            if cls.__name__ == name:
-                return _from_processor_error(cls, detail)
+    documented = failures.read(run.state_data, run.state_message)
+    if documented is not None:
+        return documented
     return errors.JobFailedError(f"The process failed (job {job_id(run)})")
 
 
@@ -161,33 +143,3 @@ def _is_outdated(run: Run) -> bool:
     """Return true if the last report is of an earlier attempt than the run is in."""
     attempt = run.labels.get(ATTEMPT_LABEL)
     return isinstance(attempt, int) and attempt < run.run_count
-
-
-def _descendants(cls: type[Any]) -> Iterator[type[Any]]:
-    for child in cls.__subclasses__():
-        yield child
-        yield from _descendants(child)
-
-
-def _processor_errors(cls: type[Any]) -> Iterator[type[Any]]:
-    """The processor errors that are loaded here; a name from a message imports nothing."""
-    yield cls
-    yield from _descendants(cls)
-
-
-def _from_processor_error(cls: type[Any], detail: str) -> errors.JobFailedError:
-    status = getattr(cls, "http_status_code", 500)
-    if not isinstance(status, int) or not 400 <= status <= 599:
-        status = 500
-    code = str(getattr(cls, "ogc_exception_code", "NoApplicableCode"))
-    slug = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", code).lower()
-    return errors.JobFailedError(detail, status=status, type=errors.OGC_EXCEPTIONS + slug)
-
-
-_OF_THE_STORE = (errors.StorageFull.__name__, errors.StorageUnavailable.__name__)
-# Not the two base classes: pygeoapi has others of these names, with messages not for clients.
-_DOCUMENTED: dict[str, type[errors.StackError]] = {
-    cls.__name__: cls
-    for base in (errors.JobError, errors.ProcessError)
-    for cls in _descendants(base)
-}

@@ -1,19 +1,29 @@
-"""Messages of the states that Prefect's engine sends."""
+"""States that Prefect's engine sends: their messages, and what their data says of an exception."""
 
 import asyncio
+import json
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import prefect.states
 import pytest
+from prefect._internal.result_records import ResultRecord, ResultRecordMetadata
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient
+from prefect.filesystems import LocalFileSystem
+from prefect.results import ResultStore
+from prefect.serializers import JSONSerializer
 from prefect.states import Failed
 
 from pygeoapi_prefect.engine import routes
-from pygeoapi_prefect.engine.state_messages import clean_messages
+from pygeoapi_prefect.engine.state_messages import prepare_states
 
 REPLY = {"status": "ACCEPT", "details": {"type": "accept_details"}, "state": None}
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    return {"told": str(error)} if isinstance(error, ValueError) else {}
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +36,8 @@ def test_both_clients_clean_and_cut_messages(
     cls: type[SyncPrefectClient | PrefectClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault 32 and fault 26, where states are made."""
-    clean_messages()
-    clean_messages()  # once is enough
+    prepare_states(described)
+    prepare_states(described)  # once is enough
     sent: list[dict[str, Any]] = []
 
     def answer(*_: Any, json: dict[str, Any], **__: Any) -> httpx.Response:
@@ -54,3 +64,34 @@ def test_our_own_states_are_cleaned() -> None:
     assert state["message"].startswith("\\x00x")
     assert len(state["message"]) == 1000
     assert state["data"] == {"a": 1}
+
+
+def test_an_exception_is_described_in_the_data() -> None:
+    prepare_states(described)
+    state: Any = Failed(message="x", data=ValueError("why"))
+    assert prefect.states.to_state_create(state).data == {"told": "why"}
+
+
+def test_the_place_of_a_stored_result_stays_beside_it(tmp_path: Path) -> None:
+    prepare_states(described)
+    store = ResultStore(
+        result_storage=LocalFileSystem(basepath=str(tmp_path)), serializer=JSONSerializer()
+    )
+    record: ResultRecord[Any] = store.create_result_record(ValueError("why"), key="k")
+    record.mark_persisted()
+    state: Any = Failed(message="x", data=record)
+    data = json.loads(prefect.states.to_state_create(state).model_dump_json())["data"]
+    assert (data["storage_key"], data["serializer"]["type"], data["told"]) == (
+        record.metadata.storage_key,
+        "json",
+        "why",
+    )
+    # Prefect itself still finds its result.
+    assert ResultRecordMetadata.model_validate(data) == record.metadata
+
+
+@pytest.mark.parametrize("data", [KeyError("secret"), 5, None])
+def test_data_that_says_nothing_stays_as_prefect_makes_it(data: Any) -> None:
+    prepare_states(described)
+    state: Any = Failed(message="x", data=data)
+    assert prefect.states.to_state_create(state).data is None

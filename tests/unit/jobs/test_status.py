@@ -12,6 +12,7 @@ from pygeoapi_prefect import errors
 from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.jobs import status
+from pygeoapi_prefect.process import failures
 
 JOB = "6f1c0c35-7c43-4a9c-9b32-7dc1a8ff1d54"
 
@@ -161,10 +162,10 @@ def test_a_time_out_is_told() -> None:
 
 
 def test_the_failure_is_the_jobs_message() -> None:
-    message = status.failed_message(errors.InvalidJobParameterError("zone 3 is not a polygon"))
-    assert (
-        status.status_info(run("FAILED", message=message))["message"] == "zone 3 is not a polygon"
-    )
+    data = failures.as_data(errors.InvalidJobParameterError("zone 3 is not a polygon"))
+    failed = replace(run("FAILED", message="for operators"), state_data=data)
+    assert status.status_info(failed)["message"] == "zone 3 is not a polygon"
+    assert status.failure(failed).status == 400
 
 
 def test_the_process_comes_from_the_tag() -> None:

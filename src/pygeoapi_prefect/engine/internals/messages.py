@@ -1,16 +1,11 @@
 """The sentence by which Prefect's engine reports the exception of a flow; pure.
 
-Needed because the state of a failed run has no other field for the exception's class.
+Needed because a run on Prefect's own worker has no other field for the exception's class.
 """
 
 import re
 
 _EXCEPTION = re.compile(r"\AFlow run encountered an exception: (?:[\w.]+\.)?(\w+): ?(.*)\Z", re.S)
-
-
-def of_exception(name: str, detail: str) -> str:
-    """The state message of an exception: its class's name and its text."""
-    return f"Flow run encountered an exception: {name}: {detail}"
 
 
 def exception_in(message: str) -> tuple[str, str] | None:

@@ -13,8 +13,8 @@ from prefect.logging.loggers import flow_run_logger
 from pygeoapi_prefect.engine import routes, runs
 from pygeoapi_prefect.engine.client import send
 from pygeoapi_prefect.engine.internals import running, shortcuts
-from pygeoapi_prefect.engine.state_messages import clean_messages
-from pygeoapi_prefect.process import task_results
+from pygeoapi_prefect.engine.state_messages import prepare_states
+from pygeoapi_prefect.process import failures, task_results
 from pygeoapi_prefect.storage import block_of
 from pygeoapi_prefect.worker.forkserver.protocol import Job
 from pygeoapi_prefect.worker.job import code_cache
@@ -30,7 +30,7 @@ def run(job: Job) -> str:
     flow_run = FlowRun.model_validate(job.run)
     logger = flow_run_logger(flow_run)
     shortcuts.trim()
-    clean_messages()
+    prepare_states(failures.as_data)
     with SyncClientContext.get_or_create() as context, log_of(job, context.client):
         if not is_still_ours(job):
             logger.info("The run was claimed by another worker in the meantime")

@@ -1,13 +1,14 @@
 """The sentence about an exception, read back."""
 
 import pytest
+from prefect.states import format_exception
 
 from pygeoapi_prefect.engine.internals import messages
 
 
 @pytest.mark.parametrize("detail", ["", "no such band: 7", "two\nlines: of it"])
-def test_what_is_written_is_read_back(detail: str) -> None:
-    message = messages.of_exception("ValueError", detail)
+def test_what_prefect_writes_is_read_back(detail: str) -> None:
+    message = f"Flow run encountered an exception: {format_exception(ValueError(detail))}"
     assert messages.exception_in(message) == ("ValueError", detail)
 
 

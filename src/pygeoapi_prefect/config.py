@@ -120,7 +120,7 @@ class ManagerSettings(BaseModel):
         default=60, gt=0, description="Longest wait for a synchronous execution, in seconds"
     )
     shared_result_days: int = Field(
-        default=30, gt=0, description="Task results that jobs share expire after as many days"
+        default=30, gt=0, description="Days after which task results that jobs share expire"
     )
     max_body_bytes: int = Field(
         default=16 * 1024 * 1024, gt=0, description="Largest request body, in bytes"
@@ -138,23 +138,26 @@ class ManagerSettings(BaseModel):
     )
     monitor_link: bool = Field(
         default=True,
-        description="Whether the reply of a synchronous execution links to its job (rel=monitor)",
+        description="Link the response of a synchronous execution to its job (rel=monitor)",
     )
     signed_links_seconds: int | None = Field(
         default=None,
         gt=0,
         le=7 * 86_400,
-        description="Outputs by reference are addresses signed by the store, valid for so long",
+        description="Seconds for which the store signs addresses of outputs by reference",
     )
     trusted_proxies: int = Field(
-        default=0, ge=0, le=10, description="Proxies in front whose X-Forwarded-* are believed"
+        default=0,
+        ge=0,
+        le=10,
+        description="Number of reverse proxies whose X-Forwarded-* headers are trusted",
     )
     cors_origins: tuple[str, ...] = Field(
         default=(), description="Origins whose pages may use the API in a browser; * means all"
     )
     security_schemes: dict[str, dict[str, Any]] = Field(
         default={},
-        description="Security schemes of a proxy in front, for the OpenAPI document only",
+        description="Security schemes of a reverse proxy, for the OpenAPI document only",
     )
 
     @model_validator(mode="before")
@@ -212,7 +215,7 @@ class Settings(BaseModel):
     public_url: str = Field(description="Root of all links, without a trailing slash")
     default_limit: int = 10
     max_limit: int = MAX_LIMIT
-    pretty_print: bool = Field(default=False, description="Whether JSON documents are indented")
+    pretty_print: bool = Field(default=False, description="Indent JSON documents")
     manager: ManagerSettings = ManagerSettings()
     processes: dict[str, ProcessSettings] = {}
     invalid_processes: dict[str, str] = Field(

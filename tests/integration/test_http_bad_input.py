@@ -141,7 +141,7 @@ def test_filters_that_make_no_sense(stack: RunningStack, query: str) -> None:
 
 def test_an_unknown_query_parameter(stack: RunningStack) -> None:
     reply = stack.client.get("/jobs?state=failed&limit=1")
-    assert_problem(reply, 400, INVALID, "no query parameter 'state'")
+    assert_problem(reply, 400, INVALID, "Unknown query parameter 'state'")
 
 
 def test_limits_beyond_the_largest_are_cut(stack: RunningStack) -> None:

@@ -89,7 +89,7 @@ def test_a_body_that_ends_before_its_length_is_not_executed(
 ) -> None:
     """Fault 36: the body itself is whole JSON, so only its length tells that some is missing."""
     short = request(Content_Length=str(len(BODY) + missing))
-    told = assert_problem(exchange(stack, short), 400, "to its end")
+    told = assert_problem(exchange(stack, short), 400, "read completely")
     assert told["type"] == INVALID
 
 
@@ -106,7 +106,7 @@ def test_a_chunked_body_that_is_broken_is_not_executed(stack: RunningStack, chun
 def test_a_short_body_for_a_route_of_pygeoapi_is_refused_too(stack: RunningStack) -> None:
     """Fault 36."""
     short = request(target="/collections/lakes/items", Content_Length=str(len(BODY) + 7))
-    assert_problem(exchange(stack, short), 400, "to its end")
+    assert_problem(exchange(stack, short), 400, "read completely")
 
 
 @pytest.mark.parametrize("prefix", ["/other", "/processes", "", "/"])

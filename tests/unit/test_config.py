@@ -305,7 +305,7 @@ def test_a_queue_has_one_priority() -> None:
 
 def test_fault_12_anchors_are_extended_as_the_configuration_file_shows(tmp_path: Path) -> None:
     shipped = (ROOT / "pygeoapi-config.yml").read_text()
-    shown = shipped.partition("it belongs.\n#\n")[2].partition("x-deployment")[0]
+    shown = shipped.partition("in its place.\n#\n")[2].partition("x-deployment")[0]
     keys = "".join(line.removeprefix("#") + "\n" for line in shown.splitlines())
     assert "crash_retries: 1" in keys
     extended = shipped.replace("      prefect: *prefect\n", keys, 1)

@@ -38,7 +38,7 @@ from pygeoapi_prefect.web.views import Views
 
 LOGGER = logging.getLogger(__name__)
 LOGGERS = (None, "gunicorn.error", "gunicorn.access", "prefect")
-"""Loggers with handlers of their own; None is the root."""
+"""Loggers with separate handlers; None is the root."""
 BOOT_ERROR = 3  # tells gunicorn to stop instead of starting the worker again and again
 
 APP: Flask
@@ -131,7 +131,7 @@ def _add_probes(app: Flask, manager: PrefectManager, blocks: list[str]) -> None:
 
 
 def _start_services(manager: PrefectManager, blocks: list[str]) -> None:
-    """Start what this process does beside answering: its threads live as long as it."""
+    """Start the background threads of this process; they live as long as it."""
     settings = manager.settings
     in_background(owner.end_abandoned)
     if client.api_url() is not None:

@@ -22,7 +22,7 @@ CLASSES = tuple(
 
 
 def linked(view: Callable[..., Any], root: str) -> Callable[..., Any]:
-    """A view of pygeoapi's landing page with the link that /req/core/landingpage-success asks for.
+    """A view of pygeoapi's landing page with the link that /req/core/landingpage-success requires.
 
     pygeoapi itself has only the relation ``conformance`` of OGC API - Common.
     """

@@ -47,7 +47,7 @@ class Endpoint(StrEnum):
 
 @dataclass(frozen=True)
 class Core:
-    """pygeoapi's application and what belongs to it.
+    """pygeoapi's application and its parts.
 
     Attributes:
         app: The Flask application.
@@ -103,7 +103,7 @@ def load() -> Core:
             f"pygeoapi {VERSION} has no endpoint {', '.join(sorted(missing))}; "
             "see pyproject.toml for the versions that this library works with"
         )
-    # It warns of every key of the configuration, "name" or "queue", that is no language.
+    # It warns of every key of the configuration, "name" or "queue", that is not a language.
     logging.getLogger(l10n.__name__).setLevel(logging.ERROR)
     prefix = util.get_api_rules(config).get_url_prefix("flask")
     return Core(app, api, api.manager, config, prefix)
@@ -129,7 +129,7 @@ def _openapi_file(config: dict[str, Any]) -> Iterator[None]:
 
 
 def _without_processes(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration whose processes are not loaded: what pygeoapi says of them is replaced."""
+    """A configuration without processes, because pygeoapi's views of them are replaced."""
     resources = config.get("resources") or {}
     kept = {
         key: resource

@@ -1,4 +1,4 @@
-"""The JSON documents of the Processes resources, from what ``jobs`` and the registry know."""
+"""The JSON documents of the Processes resources, built from ``jobs`` and the registry."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def job(root: str, info: StatusInfo, shown: Format | None = None) -> StatusInfo:
 
 
 def dismissed_job(root: str, info: StatusInfo) -> StatusInfo:
-    """A job that may be gone: no link leads to it."""
+    """A job that may be deleted, so without links to it."""
     return {**info, "links": [links.link(f"{root}/jobs", "up", "All jobs")]}
 
 

@@ -48,7 +48,7 @@ def fields(description: Mapping[str, Any]) -> list[Field]:
 
 
 def example_inputs(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Values to begin with: the description's own example, else defaults and what is required."""
+    """Initial values: the description's example, else defaults and required inputs."""
     example = description.get("example")
     if isinstance(example, Mapping) and isinstance(example.get("inputs"), Mapping):
         return dict(example["inputs"])

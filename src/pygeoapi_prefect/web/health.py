@@ -37,8 +37,8 @@ def readiness(
 ) -> Callable[[], Response]:
     """The view for ``GET /readyz``: 503 with the name of each dependency that is down.
 
-    Jobs are accepted and wait while no worker takes them, and a process that cannot be loaded keeps
-    no other from being served: that is told as ``degraded``, and is no 503.
+    Jobs are accepted and wait while no worker claims them, and a process that cannot be loaded does
+    not stop the others. Both are reported as ``degraded``, not as a 503.
 
     Args:
         blocks: Slugs of the blocks that results are written to.
@@ -67,10 +67,10 @@ def readiness(
 
 
 class Writable:
-    """Tells whether a result store can be read and, tried now and then, written.
+    """Checks that a result store can be read and, at intervals, written.
 
-    One thread at a time looks; the others are told what it has found the last time, so that a store
-    that does not answer holds one thread and no more.
+    One thread at a time checks; the others get its last result, so that a store that does not
+    respond blocks only one thread.
 
     Args:
         slug: Slug of the block.
@@ -87,7 +87,7 @@ class Writable:
         self._error: StackError | None = StorageUnavailable(NO_ANSWER_YET.format(slug))
 
     def check(self) -> None:
-        """Raise what keeps the store from being used.
+        """Raise the error that prevents the use of the store.
 
         Raises:
             StackError: It could not be opened, read or written the last time, or a look at it has
@@ -127,7 +127,7 @@ def _written(store: storage.Store) -> StackError | None:
 
 
 def _taken(pool: str, queue: str) -> None:
-    """Raise what keeps the jobs of a queue from being taken."""
+    """Raise the reason why no worker claims the jobs of a queue."""
     reason = pools.queue_state(pool, queue)
     if reason is not None:
         raise EngineUnavailable(reason)
@@ -138,7 +138,7 @@ def _state(check: Callable[[], object]) -> str:
         check()
     except StackError as error:
         return str(error)
-    except Exception:  # whatever it is: it is not ready, and a probe must be told which part
+    except Exception:  # any error means not ready, and the probe must name the part
         LOGGER.exception("a dependency cannot be checked")
         return "cannot be used; see the server log for details"
     return "ok"

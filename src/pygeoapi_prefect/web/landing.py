@@ -15,7 +15,7 @@ from pygeoapi_prefect.web.negotiation import MEDIA_TYPES
 from pygeoapi_prefect.web.pages import Pages
 
 TEMPLATES = {"landing": "landing_page.html", "conformance": "conformance.html"}
-"""Our page for what pygeoapi shows by which template; an operator's own one stays."""
+"""Our templates by pygeoapi's template names; an operator's own template takes precedence."""
 
 
 def shown_by(

@@ -32,7 +32,7 @@ def wanted(f: str | None, accept: str | None) -> Format:
         return "json"
     if f == "html":
         return "html"
-    raise InvalidJobParameterError(f"There is no format {named(f, 20)}: 'f' must be json or html")
+    raise InvalidJobParameterError(f"Unknown format {named(f, 20)}: 'f' must be json or html")
 
 
 def accepted(accept: str | None) -> Format:
@@ -50,7 +50,7 @@ def accepted(accept: str | None) -> Format:
 
 
 def or_json(f: str | None, accept: str | None) -> Format:
-    """As ``wanted``, but JSON for an unknown ``f``: an error is told whatever ``f`` is."""
+    """Like ``wanted``, but JSON for an unknown ``f``, so that an error can always be sent."""
     try:
         return wanted(f, accept)
     except InvalidJobParameterError:

@@ -76,7 +76,7 @@ class Pages:
         return self.show(self.page(template, document, **more))
 
     def show(self, page: str, status: int = 200) -> Response:
-        """A page's text, with what browsers have to know of it."""
+        """A page's text, with the headers for browsers."""
         return render.as_html(page, self._policy, status)
 
     def error(self, problem: dict[str, Any], headers: dict[str, str]) -> Response:
@@ -118,7 +118,7 @@ class Pages:
         )
 
     def job(self, details: JobDetails, document: Mapping[str, Any]) -> Response:
-        """A job, with what went in and came out."""
+        """A job, with its inputs and outputs."""
         inputs = json.dumps(details.request.inputs, ensure_ascii=False, indent=2)
         return self.respond(
             document,
@@ -148,7 +148,7 @@ def _pretty(value: object) -> str:
 
 
 def _policy(config: dict[str, Any]) -> str:
-    """Only what this server serves; the operator's own logo may be elsewhere."""
+    """Only content of this server; the operator's logo may be elsewhere."""
     server = config.get("server") or {}
     elsewhere = {
         f"{parts.scheme}://{parts.netloc}"

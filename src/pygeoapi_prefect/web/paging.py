@@ -23,7 +23,7 @@ class Page:
 
 
 def page(arguments: Mapping[str, str], default: int, most: int) -> Page:
-    """The page that the query asks for; ``limit`` is lowered to what the server offers.
+    """The page that the query requests; ``limit`` is lowered to the server's maximum.
 
     Raises:
         InvalidJobParameterError: One of the two is not an integer, or too small.
@@ -50,14 +50,14 @@ def integer(arguments: Mapping[str, str], name: str, least: int, most: int, defa
 
 
 def refuse_unknown(arguments: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse a parameter that a list does not have: it would be taken for a filter that works.
+    """Reject an unknown parameter: a client could mistake it for a working filter.
 
     Raises:
         InvalidJobParameterError: There is one.
     """
     unknown = sorted(set(arguments) - {*known, *COMMON_PARAMETERS})
     if unknown:
-        raise InvalidJobParameterError(f"There is no query parameter {listed(unknown)} here")
+        raise InvalidJobParameterError(f"Unknown query parameter {listed(unknown)}")
 
 
 def page_links(

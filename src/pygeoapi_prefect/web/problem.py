@@ -63,7 +63,7 @@ def _for_a_reader() -> bool:
 
 
 def _unreadable(_error: Exception) -> Parts:
-    return problem(InvalidJobParameterError("The body could not be read to its end"))
+    return problem(InvalidJobParameterError("The body could not be read completely"))
 
 
 def _stack_error(error: StackError) -> Parts:

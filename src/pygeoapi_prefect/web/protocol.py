@@ -45,9 +45,9 @@ def _check() -> None:
     if host is None and request.environ[PROTOCOL] == "HTTP/1.1":
         raise exceptions.BadRequest("The header Host is missing")
     if host is not None and not _HOST.fullmatch(host):
-        raise exceptions.BadRequest("The header Host is not valid")
+        raise exceptions.BadRequest("The header Host is invalid")
     if request.headers.get("Transfer-Encoding", "").strip().lower() not in CHUNKED:
-        raise exceptions.NotImplemented("The only transfer coding that is understood is chunked")
+        raise exceptions.NotImplemented("The only supported transfer coding is chunked")
     coding = request.headers.get("Content-Encoding", "").strip().lower()
     if coding not in IDENTITY and request.method not in BODILESS:
         raise exceptions.UnsupportedMediaType("The body must be sent without a content coding")

@@ -11,7 +11,7 @@ from pygeoapi_prefect.results.delivery import Reply
 from pygeoapi_prefect.web import negotiation
 
 PRETTY_PRINT = "PRETTY_PRINT"
-"""Key of the application's configuration: whether JSON documents are indented."""
+"""Key of the application's configuration: true if JSON documents are indented."""
 INDENT = 4
 # What a job has made is never a page of this origin: a browser may show it, but runs nothing in it.
 OUTPUT_HEADERS = {
@@ -21,7 +21,7 @@ OUTPUT_HEADERS = {
 
 
 def shown() -> negotiation.Format:
-    """The format that the current request asks for.
+    """The format that the current request prefers.
 
     Raises:
         InvalidJobParameterError: There is no such format.
@@ -52,7 +52,7 @@ def as_json(document: Mapping[str, Any], status: int = 200) -> Response:
 
 def as_html(page: str, policy: str, status: int = 200) -> Response:
     """A page, with the policy that its scripts and pictures need."""
-    # What a client sent may hold surrogates without their other half, which have no bytes.
+    # A client's text may contain lone surrogates, which cannot be encoded.
     content = page.encode("utf-8", "replace")
     response = Response(content, status, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = policy
@@ -75,7 +75,7 @@ def reply(result: Reply) -> Response:
 
 
 def _fits_a_header(text: object) -> bool:
-    """Return true if a link that a process has declared is valid in a header as it is."""
+    """Return true if a link that a process has declared is valid in a header, unchanged."""
     return (
         isinstance(text, str) and text.isascii() and text.isprintable() and not set('<>"') & {*text}
     )

@@ -13,11 +13,11 @@ from gunicorn import util  # type: ignore[import-untyped]
 worker_class = "gthread"
 control_socket_disable = True
 forwarder_headers = ""
-"""A header ``SCRIPT_NAME`` is no way to move the application: ``server.url`` has its path."""
+"""A header ``SCRIPT_NAME`` must not move the application: ``server.url`` has its path."""
 
 
 def write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
-    """Answer what gunicorn itself refuses with a problem instead of its page.
+    """Send a problem document, instead of gunicorn's page, for requests that gunicorn rejects.
 
     Args:
         client: The connection; it is closed afterwards.

@@ -45,7 +45,9 @@ class Views:
 
     def execute(self, process_id: str) -> Response:
         """``POST /processes/{processID}/execution``."""
-        process = self._registry.get(process_id)  # an unknown one is told before a bad body
+        process = self._registry.get(
+            process_id
+        )  # an unknown process is reported before an invalid body
         prefer = request.headers.getlist("Prefer")
         received = Received(self._body, request.content_type, prefer)
         execution = self._commands.execute(process, received)
@@ -63,11 +65,11 @@ class Views:
         return response
 
     def _body(self) -> bytes:
-        """The request's body; one without a declared length is cut at the limit, not refused."""
+        """The request's body; one without a declared length is cut at the limit, not rejected."""
         try:
             content = request.get_data(cache=False)
         except OSError as error:  # the connection broke
-            raise InvalidJobParameterError("The body could not be read to its end") from error
+            raise InvalidJobParameterError("The body could not be read completely") from error
         limit = self._settings.manager.max_body_bytes
         if request.content_length is None and len(content) >= limit:
             raise RequestTooLarge(f"The request body is larger than {limit} bytes")

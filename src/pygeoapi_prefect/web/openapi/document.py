@@ -104,7 +104,7 @@ def _pygeoapis(base: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _local(base: dict[str, Any]) -> dict[str, Any]:
-    """The same without remote references; what they say stays undescribed.
+    """The same without remote references; their content is not described.
 
     pygeoapi answers in more media types than its document says, HTML and JSON-LD for example.
     """

@@ -144,7 +144,7 @@ def test_a_run_that_reports_its_end_itself_is_left_as_it_is(world: World) -> Non
         (Exit(-signal.SIGSEGV), "CRASHED", "SIGSEGV"),
         (replace(KILLED, is_over_memory=True), "FAILED", "memory limit of 64 MiB"),
         (replace(KILLED, error="the fork server has ended", is_lost=True), "CRASHED", "was lost"),
-        (Exit(1, error="no memory"), "CRASHED", "could not go on"),
+        (Exit(1, error="no memory"), "CRASHED", "could not continue"),
     ],
 )
 def test_a_process_that_says_nothing_is_settled(

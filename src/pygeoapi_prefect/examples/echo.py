@@ -159,7 +159,7 @@ ECHOED: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 PAUSE = {
     "title": "Pause",
-    "description": "Seconds to pause before the response",
+    "description": "Seconds to wait before the response",
     "schema": {"type": "number", "minimum": 0, "maximum": 3600, "default": 0},
     "minOccurs": 0,
 }

@@ -132,7 +132,7 @@ def test_axis_order_of_the_raster_s_crs_does_not_matter() -> None:
 
 def test_raster_in_a_crs_without_a_place_on_earth() -> None:
     local = 'LOCAL_CS["site plan",UNIT["metre",1]]'
-    with pytest.raises(InvalidJobParameterError, match="input 'raster': zones cannot be brought"):
+    with pytest.raises(InvalidJobParameterError, match="input 'raster': zones cannot be projected"):
         Projection(WGS84, local, (0, 0, 1, 1))
 
 

@@ -76,7 +76,7 @@ def test_fault_34_what_a_job_writes_past_python_is_bounded(worker: Worker, pool:
     """Fault 34: the worker's output has it up to a limit."""
     before = len(worker.text())
     assert pool.wait(pool.submit("shout"))["state_type"] == "COMPLETED"
-    wait_for(lambda: "further lines are omitted" in worker.text(), 20, "the note")
+    wait_for(lambda: "the rest is omitted" in worker.text(), 20, "the note")
     assert "told by a shell" in worker.text()
     assert len(worker.text()) - before < (1 << 20) + 4000
 

@@ -11,8 +11,8 @@ import select
 
 LIMIT = 1 << 20
 READ_BYTES = 1 << 16
-NOTE = b"\n(this job has written more than 1 MiB to its output: what follows is left out)\n"
-LOST = b"\n(nobody has read the output of the worker: %d bytes of jobs are left out)\n"
+NOTE = b"\n(this job has written more than 1 MiB to its output: the rest is omitted)\n"
+LOST = b"\n(nobody has read the output of the worker: %d bytes of jobs are omitted)\n"
 
 
 class Target:

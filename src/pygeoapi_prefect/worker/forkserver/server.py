@@ -125,7 +125,9 @@ class Server:
         unpacker = protocol.Unpacker()
         self._say(ready=os.getpid())
         while True:
-            for key, _ in self._selector.select(self._watch_memory()):
+            events = self._selector.select(self._watch_memory())
+            # Outputs first: the end of a job closes its output, and its number is used again.
+            for key, _ in sorted(events, key=lambda event: event[0].data is None):
                 if isinstance(key.data, Output):
                     if key.data.copy() == 0:
                         self._selector.unregister(key.fileobj)

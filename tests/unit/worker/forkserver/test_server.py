@@ -35,6 +35,27 @@ def main(job, prepared):
     os._exit(int(prepared["STATUS"]))
 """
 
+# The end of a job and the rest of its output are seen at once, the end first.
+UNLUCKY = """
+import selectors
+
+class Unlucky(selectors.DefaultSelector):
+    def select(self, timeout=None):
+        events = super().select(timeout)
+        if any(key.data for key, _ in events):
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+            events = super().select(0)
+        return sorted(events, key=lambda event: event[0].data is not None)
+
+def warm():
+    warmed.append(os.getpid())
+    selectors.DefaultSelector = Unlucky
+
+def main(job, prepared):
+    os.write(1, b"the last words")
+    os._exit(int(prepared["STATUS"]))
+"""
+
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -80,6 +101,22 @@ def test_children_run_what_the_program_prepared_in_the_server(program: str, tmp_
     assert prepared_by == warmed_by == str(server_pid)
     assert has_prefect == "False"
     assert has_preloaded == "True"
+
+
+def test_a_job_that_ends_while_its_output_is_read_ends_nothing_else(
+    program: str, tmp_path: Path
+) -> None:
+    """Its output was read once more after it was closed, which ended the fork server."""
+    (tmp_path / f"{program}.py").write_text(PROGRAM + UNLUCKY)
+
+    async def three(server: ForkServer) -> list[Exit]:
+        ended = []
+        for status in "123":
+            child = server.run(job(tmp_path / status, STATUS=status))
+            ended.append(await asyncio.wait_for(child.exited, 30))
+        return ended
+
+    assert [ended.code for ended in with_server(program, three)] == [1, 2, 3]
 
 
 def test_what_cannot_be_prepared_is_that_jobs_end(program: str, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ class TalkingProcessor(BaseProcessor):  # type: ignore[misc]
         super().__init__(definition, metadata(ANYTHING))
 
     def execute(self, data: dict[str, Any]) -> tuple[str, str]:
-        word = str(data["kind"])
+        word = str(data.get("kind", "nothing"))
         for number in range(50):
             logging.getLogger("someones.processor").info("logged %s %d", word, number)
             print("printed", word, number)  # noqa: T201

@@ -524,6 +524,7 @@ def test_two_workers_of_which_one_is_killed(stack: RunningStack, tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_300_jobs_of_8_clients_on_two_workers_of_which_one_is_killed(
     stack: RunningStack, tmp_path: Path
 ) -> None:

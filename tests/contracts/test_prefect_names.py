@@ -177,7 +177,9 @@ def test_settings_are_changed_for_one_client() -> None:
 
     current = get_settings_context()
     why = "Prefect's client would retry for minutes (internals/settings.py)"
-    settings = current.settings.copy_with_update({PREFECT_CLIENT_MAX_RETRIES: 0})
+    assert PREFECT_CLIENT_MAX_RETRIES.value() > 0, "Prefect does not retry by default: this can go"
+    client = current.settings.client.model_copy(update={"max_retries": 0})
+    settings = current.settings.model_copy(update={"client": client})
     with SettingsContext(profile=current.profile, settings=settings):
         assert PREFECT_CLIENT_MAX_RETRIES.value() == 0, why
 

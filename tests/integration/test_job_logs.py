@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.http import job_of
+from support.http import job_of, prefect_run
 from support.polling import wait_for
 from support.stack import RunningStack
 from support.workers import Pool, Worker
@@ -149,9 +149,7 @@ def test_fault_7_many_lines(worker: Worker, pool: Pool) -> None:
 
 
 def run_of(stack: RunningStack, job_id: str) -> str:
-    wanted = {"flow_runs": {"name": {"any_": [f"pygeoapi_job_{job_id}"]}}}
-    (run,) = stack.prefect.post("/flow_runs/filter", json=wanted).json()
-    return str(run["id"])
+    return str(prefect_run(stack, job_id)["id"])
 
 
 def test_fault_8_jobs_in_the_web_process_have_their_own_lines_each(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from support.http import job_of, prefect_run
 from support.stack import RunningStack
 
 HERE, WORKER = "vanilla", "worker"
@@ -17,18 +18,6 @@ COMPLETED, FAILED = "COMPLETED", "FAILED"
 def execute(stack: RunningStack, process: str, inputs: dict[str, Any], **request: Any) -> Any:
     body = {"inputs": inputs, **request}
     return stack.client.post(f"/processes/{process}/execution", json=body)
-
-
-def job_of(reply: Any) -> str:
-    link: str = reply.headers["Link"]
-    return link.partition(">")[0].rsplit("/", 1)[1]
-
-
-def prefect_run(stack: RunningStack, job_id: str) -> dict[str, Any]:
-    wanted = {"flow_runs": {"name": {"any_": [f"pygeoapi_job_{job_id}"]}}}
-    runs: list[dict[str, Any]] = stack.prefect.post("/flow_runs/filter", json=wanted).json()
-    assert len(runs) == 1
-    return runs[0]
 
 
 @pytest.mark.parametrize(

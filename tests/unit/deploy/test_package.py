@@ -1,8 +1,6 @@
 """What is uploaded for a flow, and what is refused."""
 
 import importlib
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from prefect import Flow
 from pygeoapi_prefect.deploy import files, package
 from pygeoapi_prefect.deploy.files import PackageError
 from pygeoapi_prefect.deploy.package import collect, installed
+from support.flow_code import Load, write
 
 FLOW = """
 from prefect import flow
@@ -26,31 +25,6 @@ PROCESSOR = """
 class Processor:
     process_flow = staticmethod(run)
 """
-
-Load = Callable[[str], tuple[Flow[..., Any], type]]
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Import a module from ``tmp_path`` and forget it afterwards."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    before = set(sys.modules)
-
-    def load(module: str) -> tuple[Flow[..., Any], type]:
-        importlib.invalidate_caches()
-        processor = importlib.import_module(module).Processor
-        return processor.process_flow, processor
-
-    yield load
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
-
-
-def write(root: Path, files: dict[str, str]) -> None:
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-
 
 A_PACKAGE = {
     "pkg/__init__.py": "",

@@ -1,17 +1,13 @@
 """What several processes share goes with each of them, or the deployment is refused (fault 23)."""
 
-import importlib
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from prefect import Flow
 
 from pygeoapi_prefect.deploy import imports
 from pygeoapi_prefect.deploy.files import PackageError
 from pygeoapi_prefect.deploy.package import Package, collect, collect_processor
+from support.flow_code import Load, write
 
 FLOW = """
 from prefect import flow
@@ -23,30 +19,6 @@ def run() -> None:
 class Processor:
     process_flow = staticmethod(run)
 """
-Load = Callable[[str], tuple[Flow[..., Any], type]]
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Import a process from ``tmp_path``, and forget it afterwards."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    before = set(sys.modules)
-
-    def load(module: str) -> tuple[Flow[..., Any], type]:
-        importlib.invalidate_caches()
-        processor = importlib.import_module(module).Processor
-        return processor.process_flow, processor
-
-    yield load
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
-
-
-def write(root: Path, files: dict[str, str]) -> None:
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-
 
 SHARED = {
     "one/__init__.py": "",

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from pygeoapi_prefect.worker.forkserver import protocol
 from pygeoapi_prefect.worker.forkserver.client import Child, Exit, ForkServer, ModuleRefused
+from support.fork_servers import with_server
 from support.polling import wait_for
 from support.workers import is_alive
 
@@ -69,18 +70,6 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def with_server(action: Callable[[ForkServer], Awaitable[Any]], *modules: str) -> Any:
-    async def run() -> Any:
-        server = ForkServer(JOB_PROGRAM, modules)
-        try:
-            await server.start()
-            return await action(server)
-        finally:
-            await server.stop()
-
-    return asyncio.run(run())
-
-
 async def started(child: Child, timeout: float = 30) -> int:
     async with asyncio.timeout(timeout):
         while child.pid is None and not child.exited.done():
@@ -95,7 +84,7 @@ def test_it_has_one_thread_and_ends_with_its_worker(modules: Path) -> None:
         assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) == 1
         return server.pid
 
-    pid = with_server(look)
+    pid = with_server(JOB_PROGRAM, look)
     wait_for(lambda: not is_alive(pid), 10, "the end of the fork server")
 
 
@@ -106,7 +95,7 @@ def test_a_module_that_starts_a_thread_is_refused(modules: Path) -> None:
         raise AssertionError("it has started")
 
     with pytest.raises(ModuleRefused, match="starts a thread") as caught:
-        with_server(nothing, "threaded_module")
+        with_server(JOB_PROGRAM, nothing, "threaded_module")
     assert caught.value.module == "threaded_module"
 
 
@@ -116,7 +105,7 @@ def test_a_module_that_cannot_be_imported_is_left_to_the_jobs(modules: Path) -> 
     async def look(server: ForkServer) -> None:
         assert not server.ended.is_set()
 
-    with_server(look, "broken_module", "module_that_is_not_there")
+    with_server(JOB_PROGRAM, look, "broken_module", "module_that_is_not_there")
 
 
 def test_a_setting_that_prefect_refuses_is_that_jobs_end(
@@ -126,7 +115,7 @@ def test_a_setting_that_prefect_refuses_is_that_jobs_end(
         wrong = server.run(job(1, env={"PREFECT_API_REQUEST_TIMEOUT": "soon"}))
         return await asyncio.wait_for(wrong.exited, 30), server.ended.is_set()
 
-    ended, is_over = with_server(two_jobs)
+    ended, is_over = with_server(JOB_PROGRAM, two_jobs)
     assert ended.error is not None
     assert "ValidationError" in ended.error
     assert not is_over
@@ -138,7 +127,7 @@ def test_the_end_of_the_server_is_the_end_of_its_jobs(
     async def one_job(server: ForkServer) -> int:
         return await started(server.run(job(1)))
 
-    pid = with_server(one_job)
+    pid = with_server(JOB_PROGRAM, one_job)
     wait_for(lambda: not is_alive(pid), 10, "the end of the job")
 
 
@@ -151,7 +140,7 @@ def test_a_job_is_killed_alone(modules: Path, job: Callable[..., protocol.Job]) 
         ended = await asyncio.wait_for(first.exited, 30)
         return ended, second.exited.done()
 
-    ended, other_has_ended = with_server(two_jobs)
+    ended, other_has_ended = with_server(JOB_PROGRAM, two_jobs)
     assert ended.code == -signal.SIGKILL
     assert ended.memory_mb > 0
     assert not other_has_ended
@@ -165,7 +154,7 @@ def test_a_signal_for_a_job_that_is_not_there(modules: Path) -> None:
         await asyncio.sleep(0)
         return server.ended.is_set()
 
-    assert not with_server(signals)
+    assert not with_server(JOB_PROGRAM, signals)
 
 
 def test_a_job_of_a_server_that_has_ended(modules: Path, job: Callable[..., protocol.Job]) -> None:

@@ -4,14 +4,13 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pygeoapi_prefect.worker.forkserver.client import Child, Exit, ForkServer, ForkServerFailed
 from pygeoapi_prefect.worker.forkserver.protocol import Job
+from support.fork_servers import with_server
 
 PROGRAM = """
 import os, sys
@@ -76,18 +75,6 @@ def job(folder: Path, **env: str) -> Job:
         scratch=str(folder),
         env={**env},
     )
-
-
-def with_server(name: str, action: Callable[[ForkServer], Awaitable[Any]]) -> Any:
-    async def run() -> Any:
-        server = ForkServer(name)
-        try:
-            await server.start()
-            return await action(server)
-        finally:
-            await server.stop()
-
-    return asyncio.run(run())
 
 
 def test_children_run_what_the_program_prepared_in_the_server(program: str, tmp_path: Path) -> None:

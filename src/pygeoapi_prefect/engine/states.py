@@ -8,7 +8,7 @@ StateType = Literal[
 ]  # fmt: skip
 FINAL: frozenset[StateType] = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 CLAIMED: tuple[StateType, ...] = ("PENDING", "RUNNING", "CANCELLING")
-"""States of a run that a worker has and that has not ended."""
+"""States of a run that a worker, or a web process, has and that has not ended."""
 DISMISSED: tuple[StateType, ...] = ("CANCELLING", "CANCELLED")
 AWAITING_RETRY = "AwaitingRetry"
 """Name of a SCHEDULED state whose process may still be alive."""

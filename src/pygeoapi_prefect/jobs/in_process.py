@@ -62,9 +62,9 @@ class InProcess:
         """Record the start in parallel to the computation, so that only the end takes time."""
         process = submission.process
         target = result_store(process.result_storage, self._settings)
-        recorded = self._recorders.submit(self._record_start, submission)
+        start = self._recorders.submit(self._record_start, submission)
         try:
-            with logged(lambda: recorded.result().id, submission.job_id):
+            with logged(lambda: start.result().id, submission.job_id):
                 generated = vanilla.run(
                     process.new_processor(),
                     submission.job_id,
@@ -74,12 +74,12 @@ class InProcess:
                 record = vanilla.store(target, submission.job_id, process.id, generated)
         except Exception as error:
             told, data = failures.message(error), failures.as_data(error)
-            run = self._end(recorded.result(), "FAILED", told, data or None)
+            run = self._end(start.result(), "FAILED", told, data or None)
             if isinstance(error, StorageUnavailable):
                 raise
             return run
         data = {records.INLINE: record.model_dump(mode="json", exclude_none=True)}
-        return self._end(recorded.result(), "COMPLETED", "", data)
+        return self._end(start.result(), "COMPLETED", "", data)
 
     @staticmethod
     def _end(run: runs.Run, state: StateType, message: str, data: Any) -> runs.Run:
@@ -102,7 +102,7 @@ class InProcess:
     def _start(self, submission: Submission, flow: str) -> runs.Run:
         return runs.start(
             flow,
-            name=status.NAME_PREFIX + submission.job_id,
+            name=status.run_name(submission.job_id),
             parameters=self._parameters(submission),
             tags=[*submission.tags, owner.tag()],
             labels=submission.labels,
@@ -130,7 +130,7 @@ class InProcess:
         values = self._parameters(submission)
         flow_run = in_process.create(
             flow,
-            name=status.NAME_PREFIX + submission.job_id,
+            name=status.run_name(submission.job_id),
             parameters=values,
             tags=[*submission.tags, owner.tag()],
             labels=submission.labels,
@@ -174,7 +174,7 @@ def end_unrecorded(job_id: str) -> None:
     Raises:
         EngineUnavailable: Prefect cannot be reached.
     """
-    run = runs.find(status.NAME_PREFIX + job_id)
+    run = runs.find(status.run_name(job_id))
     if run is not None and not run.is_final:
         LOGGER.warning("job %s: its end could not be recorded; ended as crashed", job_id)
         runs.set_state(run.id, "CRASHED", "Prefect was unavailable when the job ended", force=True)

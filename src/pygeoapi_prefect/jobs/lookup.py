@@ -19,7 +19,7 @@ def find(job_id: str) -> runs.Run:
         is_canonical = str(uuid.UUID(job_id)) == job_id
     except ValueError:
         is_canonical = False
-    run = runs.find(status.NAME_PREFIX + job_id) if is_canonical else None
+    run = runs.find(status.run_name(job_id)) if is_canonical else None
     if run is None or status.TAG not in run.tags:
         raise JobNotFoundError(f"There is no job {named(job_id)}")
     return run

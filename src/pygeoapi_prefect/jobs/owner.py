@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.engine.states import CLAIMED
 from pygeoapi_prefect.jobs import status
 
 LOGGER = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def end_abandoned() -> int:
     """
     running: Mapping[str, Any] = {
         "tags": {"all_": [status.TAG]},
-        "state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}},
+        "state": {"type": {"any_": list(CLAIMED)}},
     }
     ended = 0
     for run in list(runs.iterate(running)):  # before any of them is changed

@@ -58,7 +58,7 @@ class Queue:
         assert deployment is not None
         create = partial(
             runs.create,
-            name=status.NAME_PREFIX + submission.job_id,
+            name=status.run_name(submission.job_id),
             parameters=parameters,
             tags=submission.tags,
             labels=submission.labels,
@@ -75,7 +75,7 @@ def cancel_unanswered(job_id: str) -> bool:
     Raises:
         EngineUnavailable: Prefect cannot be reached.
     """
-    run = runs.find(status.NAME_PREFIX + job_id)
+    run = runs.find(status.run_name(job_id))
     if run is not None and not run.is_final:
         LOGGER.warning("job %s: created, but its client got a 503; cancelling it", job_id)
         runs.cancel(run.id)

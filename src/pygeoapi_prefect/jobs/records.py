@@ -24,7 +24,7 @@ from pygeoapi_prefect.errors import (
     OutputNotFound,
     StorageUnavailable,
 )
-from pygeoapi_prefect.jobs import status
+from pygeoapi_prefect.jobs import run_parameters, status
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.process import failures
 from pygeoapi_prefect.process.contract import CONTRACT, verify
@@ -148,8 +148,8 @@ def _store(run: Run, block_id: UUID) -> storage.Store:
     try:
         return storage.open_store_by_id(block_id)
     except BlockNotFound:  # one that was made again has the same name and another identifier
-        slug = run.parameters.get("result_storage_block")
-        if not isinstance(slug, str):
+        slug = run_parameters.result_block(run)
+        if slug is None:
             raise
         return storage.open_store(slug)
 

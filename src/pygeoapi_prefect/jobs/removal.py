@@ -1,10 +1,11 @@
 """Deletes the files of an ended job from the stores."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from uuid import UUID
 
 from pygeoapi_prefect import storage
+from pygeoapi_prefect.engine.internals import results
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError, JobFailedError
 from pygeoapi_prefect.jobs import records, status
@@ -30,7 +31,7 @@ def remove_files(run: Run, block: Callable[[], storage.Store]) -> None:
         block().delete_folder(job_id)
     except BlockNotFound as error:
         LOGGER.warning("job %s: its outputs were not deleted: %s", job_id, error)
-    if isinstance(run.state_data, Mapping) and run.state_data.get("storage_block_id"):
+    if results.stored(run.state_data).block is not None:
         try:
             store, key = records.location(run)
             store.delete(key)

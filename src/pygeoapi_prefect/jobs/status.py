@@ -10,9 +10,9 @@ from pygeoapi_prefect.engine.states import TIMED_OUT, StateType
 from pygeoapi_prefect.models.documents import StatusInfo
 from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.process import failures
+from pygeoapi_prefect.process.contract import RUN_NAME_PREFIX
 from pygeoapi_prefect.process.progress import ATTEMPT_LABEL, MESSAGE_LABEL, PROGRESS_LABEL
 
-NAME_PREFIX = "pygeoapi_job_"
 TAG = "pygeoapi"
 PROCESS_TAG_PREFIX = "process:"
 
@@ -35,9 +35,14 @@ MESSAGES = {
 }
 
 
+def run_name(job_id: str) -> str:
+    """Name of the flow run of a job."""
+    return RUN_NAME_PREFIX + job_id
+
+
 def job_id(run: Run) -> str:
     """The job's identifier."""
-    return run.name.removeprefix(NAME_PREFIX)
+    return run.name.removeprefix(RUN_NAME_PREFIX)
 
 
 def process_id(run: Run) -> str:

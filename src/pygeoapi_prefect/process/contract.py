@@ -8,6 +8,8 @@ from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.message import listed, named
 from pygeoapi_prefect.models.processes import JobStatus, JobStatusInfoInternal
 
+RUN_NAME_PREFIX = "pygeoapi_job_"
+"""Beginning of the names of flow runs that are jobs; the job's identifier follows."""
 CONTRACT = "a flow must return an instance of JobStatusInfoInternal"
 UNNAMED = "result"
 """The output of an unmodified process whose description has none."""

@@ -5,13 +5,13 @@ is completed, with half a file or none. So the record is stored from within the 
 whole or not at all, and what goes wrong is the flow's error. Prefect then finds it stored.
 """
 
-import functools
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pygeoapi_prefect.engine.internals import result_store
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
+from pygeoapi_prefect.process.wrapping import wrapped
 from pygeoapi_prefect.storage import has_no_space, store_of
 
 
@@ -21,27 +21,7 @@ def recorded(function: Callable[..., Any]) -> Callable[..., Any]:
     It raises ``StorageFull`` or ``StorageUnavailable`` where that fails; ``StorageFull`` too where
     the function failed because the result store has no space left.
     """
-    if inspect.iscoroutinefunction(function):
-
-        @functools.wraps(function)
-        async def wrapped(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return keep(await function(*args, **kwargs))
-            except OSError as error:
-                _explain(error)
-                raise
-
-        return wrapped
-
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return keep(function(*args, **kwargs))
-        except OSError as error:
-            _explain(error)
-            raise
-
-    return wrapper
+    return wrapped(function, _explaining, keep)
 
 
 def keep(result: Any) -> Any:
@@ -54,8 +34,13 @@ def keep(result: Any) -> Any:
     return result_store.completed(result, store_of(target).write)
 
 
-def _explain(error: OSError) -> None:
+@contextmanager
+def _explaining() -> Iterator[None]:
     """Raise ``StorageFull`` if it is the result store that has no space left, not another disk."""
-    target = result_store.target()
-    if has_no_space(error) and target is not None:
-        store_of(target).check_writable()
+    try:
+        yield
+    except OSError as error:
+        target = result_store.target()
+        if has_no_space(error) and target is not None:
+            store_of(target).check_writable()
+        raise

@@ -45,9 +45,8 @@ class Views:
 
     def execute(self, process_id: str) -> Response:
         """``POST /processes/{processID}/execution``."""
-        process = self._registry.get(
-            process_id
-        )  # an unknown process is reported before an invalid body
+        # First, so that an unknown process is reported before an invalid body.
+        process = self._registry.get(process_id)
         prefer = request.headers.getlist("Prefer")
         received = Received(self._body, request.content_type, prefer)
         execution = self._commands.execute(process, received)

@@ -6,7 +6,7 @@ from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.engine.routes import Json
-from pygeoapi_prefect.engine.states import AWAITING_RETRY, FINAL
+from pygeoapi_prefect.engine.states import AWAITING_RETRY, FINAL, TIMED_OUT
 from pygeoapi_prefect.engine.worker_api import REPEAT_MARK, WorkerApi
 from pygeoapi_prefect.worker.forkserver import protocol
 from pygeoapi_prefect.worker.forkserver.client import Exit
@@ -138,8 +138,8 @@ async def timed_out(api: WorkerApi, run_id: str, seconds: float) -> str:
     if run["state_type"] in FINAL:
         return str(run["state_name"])
     message = f"Flow run exceeded timeout of {seconds} second(s)"
-    await api.set_state(run_id, "FAILED", message, name="TimedOut", force=True)
-    return "TimedOut"
+    await api.set_state(run_id, "FAILED", message, name=TIMED_OUT, force=True)
+    return TIMED_OUT
 
 
 async def over_memory(api: WorkerApi, run_id: str, limit_mb: int) -> str:

@@ -15,6 +15,7 @@ from prefect.logging.loggers import get_logger
 from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.engine.errors import is_outage
 from pygeoapi_prefect.engine.routes import Json
+from pygeoapi_prefect.engine.states import TIMED_OUT
 from pygeoapi_prefect.engine.worker_api import WorkerApi
 from pygeoapi_prefect.worker import settlement
 from pygeoapi_prefect.worker.forkserver.client import Child, Exit, ForkServerFailed
@@ -169,7 +170,7 @@ class RunSupervisor:
             )
         if state == "Crashed":
             await self._run_hooks(plan, "crashed")
-        elif not concluded and state in ("Failed", "TimedOut"):
+        elif not concluded and state in ("Failed", TIMED_OUT):
             await self._run_hooks(plan, "failed")
         return state
 

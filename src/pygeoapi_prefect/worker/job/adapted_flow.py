@@ -1,9 +1,8 @@
 """The flow of a job, with the job's limits, result block and checks."""
 
 import copy
-import functools
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,14 @@ from prefect.client.schemas.objects import State
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.process import task_results
-from pygeoapi_prefect.process.contract import CONTRACT, verify
+from pygeoapi_prefect.process.contract import CONTRACT, RUN_NAME_PREFIX, verify
 from pygeoapi_prefect.process.progress import delivered
 from pygeoapi_prefect.process.recording import recorded
+from pygeoapi_prefect.process.wrapping import wrapped
 from pygeoapi_prefect.storage import block_of
 from pygeoapi_prefect.worker.forkserver.protocol import Hooks, Job
 from pygeoapi_prefect.worker.job.report import Report
 
-JOB_NAME_PREFIX = "pygeoapi_job_"
 NO_MEMORY = "The process needs more memory than the system provides"
 
 
@@ -40,8 +39,8 @@ def adapted(flow: Flow[..., Any], job: Job) -> Flow[..., Any]:
         if own.result_storage is None:
             own.result_storage = block_of(job.result_block)
     name = str(job.run.get("name", ""))
-    if name.startswith(JOB_NAME_PREFIX):
-        task_results.keep_with_job(own, name.removeprefix(JOB_NAME_PREFIX))
+    if name.startswith(RUN_NAME_PREFIX):
+        task_results.keep_with_job(own, name.removeprefix(RUN_NAME_PREFIX))
     if not own.isgenerator:
         own.fn = recorded(checked(flow.fn, job))
     return own
@@ -58,7 +57,7 @@ def hooks_of(flow: Flow[..., Any]) -> dict[Hooks, list[Callable[..., Any]]]:
 
 def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
     """The flow's function, with errors that a client may see."""
-    is_job = str(job.run.get("name", "")).startswith(JOB_NAME_PREFIX)
+    is_job = str(job.run.get("name", "")).startswith(RUN_NAME_PREFIX)
 
     def check(result: Any) -> Any:
         if is_job and not isinstance(result, JobStatusInfoInternal | State):
@@ -68,24 +67,14 @@ def checked(function: Callable[..., Any], job: Job) -> Callable[..., Any]:
             verify(result, job.run.get("parameters") or {})
         return result
 
-    if inspect.iscoroutinefunction(function):
+    return wrapped(function, _delivering, check)
 
-        @functools.wraps(function)
-        async def wrapped(*args: Any, **kwargs: Any) -> Any:
-            try:
-                with delivered():
-                    return check(await function(*args, **kwargs))
-            except MemoryError as error:
-                raise JobFailedError(NO_MEMORY) from error
 
-        return wrapped
-
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        try:
-            with delivered():
-                return check(function(*args, **kwargs))
-        except MemoryError as error:
-            raise JobFailedError(NO_MEMORY) from error
-
-    return wrapper
+@contextmanager
+def _delivering() -> Iterator[None]:
+    """Deliver the progress of a call; say what a lack of memory is."""
+    try:
+        with delivered():
+            yield
+    except MemoryError as error:
+        raise JobFailedError(NO_MEMORY) from error

@@ -1,4 +1,4 @@
-"""The commands ``run``, ``soak`` and ``report``; see ``scripts/bench``."""
+"""The commands ``run``, ``soak``, ``waiting``, ``access`` and ``report``; see ``scripts/bench``."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from bench.access import access as run_access
 from bench.client import BenchError
 from bench.goals import verdicts
 from bench.plan import PROFILES
@@ -18,6 +19,7 @@ from bench.report import goals_table, memory_section, numbers_table, page
 from bench.run import SYSTEMS, quiet_enough
 from bench.run import run as run_all
 from bench.soak import soak as run_soak
+from bench.waiting import waiting as run_waiting
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -80,6 +82,38 @@ def soak(minutes: int, rate: float | None, output: Path | None, state: Path) -> 
     click.echo(f"{record['verdict']}. Written to {file}")
     if record["verdict"] not in ("ok", "too short"):
         sys.exit(1)
+
+
+@main.command()
+@click.option("--clients", default=200, show_default=True, help="Clients that wait for results.")
+@click.option("--queued", default=500, show_default=True, help="Jobs that are queued besides.")
+@click.option("--slow", default=300, show_default=True, help="Slow connections, and silent ones.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Results file.")
+@state_option
+def waiting(clients: int, queued: int, slow: int, output: Path | None, state: Path) -> None:
+    """Time requests while many clients wait, and while others are slow."""
+    try:
+        record = run_waiting(state, clients, queued, slow, click.echo)
+    except BenchError as error:
+        raise click.ClickException(str(error)) from error
+    file = output or results_file("waiting")
+    write(file, record)
+    click.echo(f"Written to {file}")
+
+
+@main.command()
+@click.option("--requests", default=500, show_default=True, help="Requests of each kind.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Results file.")
+@state_option
+def access(requests: int, output: Path | None, state: Path) -> None:
+    """Time requests with an API key beside the same ones without access control."""
+    try:
+        record = run_access(state, requests, click.echo)
+    except BenchError as error:
+        raise click.ClickException(str(error)) from error
+    file = output or results_file("access")
+    write(file, record)
+    click.echo(f"Written to {file}")
 
 
 @main.command()

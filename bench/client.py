@@ -36,10 +36,14 @@ class Client:
 
     Args:
         url: Address of pygeoapi, on loopback.
+        key: API key; empty if none is needed.
     """
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=require_loopback(url), timeout=120, trust_env=False)
+    def __init__(self, url: str, key: str = "") -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(
+            base_url=require_loopback(url), headers=headers, timeout=120, trust_env=False
+        )
 
     def __enter__(self) -> "Client":
         return self

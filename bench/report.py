@@ -116,7 +116,7 @@ def lists_table(systems: Mapping[str, Mapping[str, float | None]]) -> str:
 
 
 def memory_section(record: Mapping[str, Any], name: str) -> str:
-    """Memory of each part in a soak: early, at the end, and their ratio.
+    """Memory of each part in a soak: early, at the end, and their ratio; disk that a job takes.
 
     Args:
         record: Content of the results file of a soak.
@@ -128,9 +128,14 @@ def memory_section(record: Mapping[str, Any], name: str) -> str:
     head = ["", f"after {FIRST_MINUTE} min (MiB)", f"after {record['minutes']} min (MiB)", "ratio"]
     return (
         f"\n## Memory over {record['minutes']} minutes\n\n"
-        f"{record['jobs']} jobs at {record['rate_per_s']:.2f}/s, half of what a burst reached; "
+        f"{record['jobs']:.0f} jobs at {record['rate_per_s']:.2f}/s, half of what a burst reached; "
         f"{record['failed']} failed. Raw numbers: [{name}](../bench/results/{name}).\n"
-        "PostgreSQL's shared memory counts for each of its connections.\n\n" + table(head, rows)
+        "PostgreSQL's shared memory counts for each of its connections.\n\n"
+        + table(head, rows)
+        + "".join(
+            f"\nEach job adds {size:.1f} KiB to the {part}.\n"
+            for part, size in record["disk_kib_per_job"].items()
+        )
     )
 
 

@@ -1,8 +1,9 @@
-"""Jobs at a steady rate for a long time, with the memory of each part sampled each minute."""
+"""Jobs at a steady rate for a long time; memory and disk of each part are sampled each minute."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bench.plan import FULL, Counts
 from bench.run import SYSTEMS, about
 from bench.running import Running
 from bench.usage import rss_mib, rss_of
+from pygeoapi_prefect.embedded.layout import Layout
 
 FIRST_MINUTE = 10
 GROWTH = 1.1
@@ -45,14 +47,16 @@ def soak(
             found = burst(running, system.job, CALIBRATION, CLIENTS)["burst_per_s"]
             rate = (found or 1.0) / 2
         say(f"{rate:.2f} jobs/s for {minutes} minutes")
-        samples, done, failed = _load(running, system.job, minutes, rate, say)
+        samples, disk, failed = _load(running, system.job, minutes, rate, say)
     return record | {
         "minutes": minutes,
         "rate_per_s": rate,
-        "jobs": done,
+        "jobs": disk[-1]["jobs"],
         "failed": failed,
         "rss_mib": samples,
         "growth": growth(samples),
+        "disk": disk,
+        "disk_kib_per_job": disk_per_job(disk),
         "verdict": verdict(samples, failed),
     }
 
@@ -67,6 +71,20 @@ def growth(samples: Sequence[Mapping[str, float]], first: int = FIRST_MINUTE) ->
         return {}
     early, late = samples[first - 1], samples[-1]
     return {name: late[name] / early[name] for name in late if early.get(name)}
+
+
+def disk_per_job(samples: Sequence[Mapping[str, float]], first: int = FIRST_MINUTE) -> Sample:
+    """KiB that each job after minute ``first`` has added to the database and to the results.
+
+    Args:
+        samples: Ended jobs and KiB of each part, by minute.
+        first: Minute from which jobs count: before, tables and indexes take their first pages.
+    """
+    if len(samples) <= first:
+        return {}
+    early, late = samples[first - 1], samples[-1]
+    jobs = max(1.0, late["jobs"] - early["jobs"])
+    return {name: (late[name] - early[name]) / jobs for name in late if name != "jobs"}
 
 
 def verdict(samples: Sequence[Mapping[str, float]], failed: int) -> str:
@@ -93,9 +111,23 @@ def sample(running: Running) -> Sample:
     return parts
 
 
+def disk_sample(layout: Layout) -> Sample:
+    """KiB on disk of the database, without its write-ahead log, and of the results."""
+    return {"database": kib(layout.database / "base"), "results": kib(layout.results)}
+
+
+def kib(folder: Path) -> float:
+    """Size of all files of a folder; one that vanishes meanwhile does not count."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total / 1024
+
+
 def _load(
     running: Running, process: str, minutes: int, rate: float, say: Callable[[str], None]
-) -> tuple[list[Sample], int, int]:
+) -> tuple[list[Sample], list[Sample], int]:
     stop, lock = threading.Event(), threading.Lock()
     counts = {"done": 0, "failed": 0}
 
@@ -112,18 +144,19 @@ def _load(
     threads = [threading.Thread(target=one_client) for _ in range(CLIENTS)]
     for thread in threads:
         thread.start()
-    samples = []
+    samples, disk = [], []
     try:
         for minute in range(1, minutes + 1):
             time.sleep(SAMPLE_SECONDS)
             samples.append(sample(running))
+            disk.append({"jobs": float(counts["done"])} | disk_sample(running.layout))
             parts = "  ".join(f"{name} {value:.0f}" for name, value in samples[-1].items())
             say(f"{minute:3} min  {counts['done']} jobs, {counts['failed']} failed  MiB: {parts}")
     finally:
         stop.set()
         for thread in threads:
             thread.join()
-    return samples, counts["done"], counts["failed"]
+    return samples, disk, counts["failed"]
 
 
 def _one_job(client: Client, process: str) -> str:

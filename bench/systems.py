@@ -1,7 +1,7 @@
 """Ours and Prefect's stock worker: one server, one store, the same deployments."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from bench.running import Running
 from pygeoapi_prefect.embedded import services
 from pygeoapi_prefect.embedded.layout import POOL, QUEUE, Layout
 
+NOTHING: Mapping[str, Any] = {}
 HERE = Path(__file__).parent
 STOCK_LIMIT = 4  # without one, a burst would start as many interpreters as it has jobs
 TUNED_COMMAND = "python -m prefect.engine"
@@ -43,9 +44,15 @@ class System:
     worker: bool = True
 
 
-def write_config(path: Path) -> None:
-    """The repository's configuration, and a process that can be dismissed."""
+def write_config(path: Path, manager: Mapping[str, Any] = NOTHING) -> None:
+    """The repository's configuration, and a process that can be dismissed.
+
+    Args:
+        path: File to write.
+        manager: Further keys of ``server.manager``.
+    """
     config = yaml.safe_load((HERE.parent / "pygeoapi-config.yml").read_text())
+    config["server"]["manager"] |= manager
     like = config["resources"]["simple-flow"]["processor"]["prefect"]
     config["resources"]["bench-sleep"] = {
         "type": "process",
@@ -54,10 +61,10 @@ def write_config(path: Path) -> None:
     path.write_text(yaml.safe_dump(config, width=1000))
 
 
-def layout_in(state: Path) -> Layout:
+def layout_in(state: Path, manager: Mapping[str, Any] = NOTHING) -> Layout:
     """A layout with free ports and the benchmark's configuration."""
     state.mkdir(parents=True, exist_ok=True)
-    write_config(state / "config.yml")
+    write_config(state / "config.yml", manager)
     port, prefect_port = free_ports()
     flows = (HERE.parent / "flows", HERE / "flows")
     return Layout(state, port, prefect_port, state / "config.yml", flows)
@@ -72,9 +79,9 @@ def free_ports() -> tuple[int, int]:
 
 
 @contextmanager
-def ours(state: Path) -> Iterator[Running]:
-    """The embedded stack as ``scripts/start`` runs it."""
-    with _stack(state) as running:
+def ours(state: Path, manager: Mapping[str, Any] = NOTHING) -> Iterator[Running]:
+    """The embedded stack as ``scripts/start`` runs it, with further keys of ``server.manager``."""
+    with _stack(state, manager) as running:
         _set_command(running, None)
         layout = running.layout
         env = services.worker_environment(layout)
@@ -102,9 +109,9 @@ def stock_tuned(state: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def _stack(state: Path) -> Iterator[Running]:
+def _stack(state: Path, manager: Mapping[str, Any] = NOTHING) -> Iterator[Running]:
     """Everything but the worker."""
-    with Running(layout_in(state)) as running:
+    with Running(layout_in(state, manager)) as running:
         layout = running.layout
         running.engine()
         web = services.web_environment(layout)

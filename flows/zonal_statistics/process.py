@@ -133,10 +133,9 @@ def planned(band: Band, zones: Zones, project: Projection) -> list[list[Piece]]:
             left -= piece.cells
             if left < 0:
                 raise InvalidJobParameterError(
-                    f"input 'zones': the zones up to {name} cover more than {MAX_CELLS} cells of "
-                    "the "
-                    "raster; leave zones out, split them over several requests, or use a raster "
-                    "with larger cells"
+                    f"input 'zones': together the zones cover more than {MAX_CELLS} cells of the "
+                    f"raster (exceeded at {name}); leave out zones, split them over several "
+                    "requests, or use a raster with larger cells"
                 )
             plans[-1].append(piece)
     return plans

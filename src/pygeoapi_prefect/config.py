@@ -1,10 +1,10 @@
 """Typed settings, read from pygeoapi's configuration file.
 
-The keys of ``processor.prefect`` are those of the *Processes* page of pygeoapi-prefect
-(``result_storage``, ``deployment.{name,queue,storage_block,storage_sub_path}``); others are ours.
+``processor.prefect`` has the keys that the *Processes* page of pygeoapi-prefect defines
+(``result_storage``, ``deployment.{name,queue,storage_block,storage_sub_path}``), and keys of this
+library.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import fields
 from difflib import get_close_matches
@@ -12,9 +12,18 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from limits import parse as parse_rate
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
 
+from pygeoapi_prefect.access_settings import AccessSettings, RoleProcesses
 from pygeoapi_prefect.errors import ConfigurationError
 
 MAX_LIMIT = 10_000
@@ -32,19 +41,20 @@ class PrefectDeployment:
 
     Attributes:
         name: Name of the Prefect deployment.
-        queue: Name of the work queue that runs are put into.
+        queue: Name of the work queue for the runs.
         storage_block: ``<block type slug>/<block name>`` of the block that code is uploaded to;
-            without it the worker imports the flow from its own installation.
+            without it, the worker imports the flow from its own installation.
         storage_sub_path: Folder in that block; the process id by default.
         work_pool: Name of the work pool that holds the queue.
-        ignore_file: File with gitignore patterns of what is not uploaded.
+        ignore_file: File with gitignore patterns for files that are not uploaded.
         queue_priority: Priority of that queue in its pool; 1 comes first.
-        concurrency_limit: Runs of this process at a time, on all workers.
-        retries: How often a run that failed is repeated.
-        retry_delay_seconds: Pause before it is repeated, in seconds.
-        crash_retries: How often a run is repeated whose process, or whose worker, has died.
-        memory_limit_mb: Memory that a run and all that it starts may use, in MiB.
-        timeout_seconds: Wall-clock time of a run, in seconds.
+        concurrency_limit: Maximum number of concurrent runs of this process, on all workers.
+        retries: Number of times that a failed run is repeated.
+        retry_delay_seconds: Pause before a repetition, in seconds.
+        crash_retries: Number of times that a run is repeated after its process or its worker died.
+        memory_limit_mb: Memory that a run and the processes that it starts may use, in MiB.
+        timeout_seconds: Wall-clock limit of a run, in seconds.
+        max_queued: Jobs of this process that may wait at a time.
     """
 
     name: str
@@ -60,6 +70,7 @@ class PrefectDeployment:
     crash_retries: int | None = Field(default=None, ge=0, le=50)
     memory_limit_mb: int | None = Field(default=None, gt=0)
     timeout_seconds: float | None = Field(default=None, gt=0)
+    max_queued: int | None = Field(default=None, ge=1)
 
 
 class PrefectSettings(BaseModel):
@@ -107,17 +118,30 @@ class ManagerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     output_dir: Path | None = Field(
-        default=None, description="Folder for outputs of unmodified processes that have no block"
+        default=None, description="Folder for outputs of unmodified processes without a block"
     )
 
     result_storage: str | None = Field(
-        default=None, description="Block of processes that name none, as <block type slug>/<name>"
+        default=None,
+        description="Block for processes that configure none, as <block type slug>/<name>",
     )
     prefect_ui_url: str | None = Field(
-        default=None, description="Address of Prefect's UI for readers of the job pages"
+        default=None, description="Address of Prefect's UI, to which the job pages link"
     )
     sync_timeout_seconds: float = Field(
         default=60, gt=0, description="Longest wait for a synchronous execution, in seconds"
+    )
+    max_waiting: int = Field(
+        default=200, gt=0, description="Clients that may wait for results, in each web process"
+    )
+    max_in_process: int = Field(
+        default=8, gt=0, description="Processes that each web process may run by itself at a time"
+    )
+    max_queued: int | None = Field(
+        default=None, ge=1, description="Jobs that may wait for a worker at a time"
+    )
+    max_queued_per_owner: int | None = Field(
+        default=5000, ge=1, description="The same of one client; null means any number"
     )
     shared_result_days: int = Field(
         default=30, gt=0, description="Days after which task results that jobs share expire"
@@ -134,7 +158,7 @@ class ManagerSettings(BaseModel):
     max_callback_bytes: int = Field(
         default=16 * 1024 * 1024,
         gt=0,
-        description="A larger results document is sent to a subscriber with references, in bytes",
+        description="Largest results document for a subscriber without references, in bytes",
     )
     monitor_link: bool = Field(
         default=True,
@@ -144,7 +168,10 @@ class ManagerSettings(BaseModel):
         default=None,
         gt=0,
         le=7 * 86_400,
-        description="Seconds for which the store signs addresses of outputs by reference",
+        description="Validity of links to outputs that the store signs, in seconds",
+    )
+    rate_limits: tuple[str, ...] = Field(
+        default=(), description="Requests of one client in a time, such as 100/second"
     )
     trusted_proxies: int = Field(
         default=0,
@@ -159,6 +186,32 @@ class ManagerSettings(BaseModel):
         default={},
         description="Security schemes of a reverse proxy, for the OpenAPI document only",
     )
+    access: AccessSettings | None = Field(
+        default=None, description="API keys and roles; without it, everybody may do everything"
+    )
+
+    @field_validator("access", mode="before")
+    @classmethod
+    def _is_not_empty(cls, value: object) -> object:
+        if value is None:  # all its lines are comments: nobody means "open" by that
+            raise ValueError("must not be empty; remove the key to let everybody in")
+        return value
+
+    @model_validator(mode="after")
+    def _authenticates_once(self) -> Self:
+        if self.access is not None and self.security_schemes:
+            raise ValueError("'security_schemes' cannot be used together with 'access'")
+        return self
+
+    @field_validator("rate_limits")
+    @classmethod
+    def _as_limits(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            try:
+                parse_rate(value)
+            except ValueError:
+                raise ValueError(f"'{value}' is not a limit such as 100/second") from None
+        return values
 
     @model_validator(mode="before")
     @classmethod
@@ -166,45 +219,6 @@ class ManagerSettings(BaseModel):
         if not isinstance(values, Mapping):
             return values
         return {key: value for key, value in values.items() if key not in CORE_KEYS}
-
-
-class OutgoingSettings(BaseModel):
-    """Limits of requests that a client causes: inputs by reference, callbacks.
-
-    They come from the environment, because web and worker both need them and only the web process
-    reads pygeoapi's configuration: ``OUTGOING_ALLOWED_HOSTS``, ``OUTGOING_MAX_BYTES``,
-    ``OUTGOING_TIMEOUT_SECONDS``.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    allowed_hosts: tuple[str, ...] = Field(
-        default=(),
-        description="Host names, addresses or networks that may be private; comma-separated",
-    )
-    max_bytes: int = Field(default=1024**3, gt=0, description="Largest download, in bytes")
-    timeout_seconds: float = Field(default=300, gt=0, description="Longest download, in seconds")
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read the environment.
-
-        Raises:
-            ConfigurationError: A variable does not have the form that it must have.
-        """
-        names = {name: f"OUTGOING_{name.upper()}" for name in cls.model_fields}
-        values = {name: environ[var] for name, var in names.items() if environ.get(var)}
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            raise ConfigurationError(describe(error, "OUTGOING")) from error
-
-    @field_validator("allowed_hosts", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
-        return value
 
 
 class Settings(BaseModel):
@@ -219,18 +233,19 @@ class Settings(BaseModel):
     manager: ManagerSettings = ManagerSettings()
     processes: dict[str, ProcessSettings] = {}
     invalid_processes: dict[str, str] = Field(
-        default={}, description="Why a resource that is a process cannot be one, by its id"
+        default={}, description="Reasons why processes cannot be served, by their ids"
     )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Read pygeoapi's configuration, as loaded from its YAML file.
 
-        A process with a wrong key is left out and named in ``invalid_processes``: the others are
-        none the worse for it.
+        A process with an invalid key is left out and named in ``invalid_processes``; the others are
+        not affected.
 
         Raises:
-            ConfigurationError: Another key is missing, unknown or of the wrong type; says which.
+            ConfigurationError: Another key is missing, unknown or of the wrong type; the message
+                names it.
         """
         server = config.get("server") or {}
         limits = server.get("limits") or {}
@@ -268,7 +283,7 @@ class Settings(BaseModel):
 def processes_of(
     resources: Mapping[str, Any],
 ) -> tuple[dict[str, ProcessSettings], dict[str, str]]:
-    """The resources that are processes, by id; and those that cannot be, with the reason."""
+    """Return the processes among the resources, and the reasons why others are invalid, by id."""
     found: dict[str, ProcessSettings] = {}
     invalid: dict[str, str] = {}
     priorities: dict[tuple[str, str], int] = {}
@@ -286,7 +301,7 @@ def processes_of(
 
 
 def _refuse_contradiction(process: ProcessSettings, priorities: dict[tuple[str, str], int]) -> None:
-    """A queue has one priority, whichever of its processes names it: the first one counts."""
+    """Reject a process that gives its queue another priority than an earlier process."""
     target = process.prefect.deployment
     if target is None or target.queue_priority is None:
         return
@@ -318,6 +333,8 @@ def load_config(path: Path) -> dict[str, Any]:
 
 KEYS: Mapping[str, list[str]] = {
     "server.manager": [*ManagerSettings.model_fields, *CORE_KEYS],
+    "server.manager.access": [*AccessSettings.model_fields],
+    "server.manager.access.roles": [*RoleProcesses.model_fields],
     "processor.prefect": [*PrefectSettings.model_fields],
     "processor.prefect.deployment": [field.name for field in fields(PrefectDeployment)],
 }
@@ -325,7 +342,7 @@ KEYS: Mapping[str, list[str]] = {
 
 
 def describe(error: ValidationError, where: str) -> str:
-    """One line that names each wrong key below ``where`` and what was expected."""
+    """Describe each invalid key below ``where``, and the expected value, in one line."""
     told = []
     for issue in error.errors():
         *above, key = where, *map(str, issue["loc"])
@@ -336,7 +353,7 @@ def describe(error: ValidationError, where: str) -> str:
 
 
 def _unknown(key: str, above: str) -> str:
-    """The reason to refuse an unknown key, with the nearest of those that exist there."""
+    """Return the reason to reject an unknown key, with the most similar existing key."""
     known = KEYS.get(above, [])
     nearest = get_close_matches(key, known, n=1) or get_close_matches(key, known, n=1, cutoff=0.4)
     return f"unknown key; did you mean {nearest[0]}?" if nearest else "unknown key"

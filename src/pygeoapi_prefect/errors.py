@@ -11,12 +11,21 @@ The tree (status, last part of the OGC type URI)::
     |  +- OutputNotFound              404  no-such-output
     |  +- JobDismissedError           410  job-dismissed
     |  +- JobFailedError              500  job-failed
+    |  |  +- JobEndedError            500  job-ended
+    |  |  +- JobLostError             500  job-lost
     |  +- SyncTimeout                 504  timeout
     +- ProcessError
     |  +- UnknownProcessError         404  no-such-process
     |  +- ProcessUnavailable          503
+    +- NotAuthenticated               401
+    +- AmbiguousCredentials           400
+    +- Forbidden                      403
+    +- KeyInUse                       409
+    +- KeyReused                      422
     +- RequestTooLarge                413  request-too-large
     +- TooBusy                   503
+    +- TooManyJobs               429
+    +- TooManyRequests           429
     +- UnsupportedMediaType           415  unsupported-media-type
     +- NotSupported                   501  not-supported
     +- ConfigurationError             500
@@ -37,6 +46,8 @@ from http import HTTPStatus
 
 OGC_EXCEPTIONS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
 """Namespace of the exception types of OGC API - Processes - Part 1 (18-062r2, table 9)."""
+CHALLENGE = 'Bearer realm="pygeoapi"'
+"""Challenge of ``WWW-Authenticate`` (RFC 6750, section 3)."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +65,33 @@ class InputError:
     detail: str
 
 
+@dataclass(frozen=True)
+class Quota:
+    """A bound that a request met, for the headers ``RateLimit`` and ``RateLimit-Policy``.
+
+    Attributes:
+        name: What is bounded.
+        size: The bound.
+    """
+
+    name: str
+    size: int
+
+
 class StackError(Exception):
     """Base of every error that the library raises on purpose.
 
     ``status`` is the HTTP status, ``type`` the problem's type URI (RFC 7807), ``title`` its title.
-    ``retry_after`` is the number of seconds to wait before a retry.
+    ``retry_after`` is the number of seconds to wait before a retry, ``quota`` the used up bound.
+    ``challenge`` is the value of the header ``WWW-Authenticate`` (RFC 9110, 11.6.1).
     """
 
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     type: str = "about:blank"
     title: str = "Internal server error"
     retry_after: int | None = None
+    quota: Quota | None = None
+    challenge: str | None = None
     errors: tuple[InputError, ...] = ()
 
 
@@ -151,6 +178,20 @@ class JobFailedError(JobError):
             self.type = type
 
 
+class JobEndedError(JobFailedError):
+    """The process was ended: by a signal, its memory limit or its time limit."""
+
+    type = OGC_EXCEPTIONS + "job-ended"
+    title = "Process ended"
+
+
+class JobLostError(JobFailedError):
+    """The server lost the job; the process is not to blame, and the request may be sent again."""
+
+    type = OGC_EXCEPTIONS + "job-lost"
+    title = "Job lost"
+
+
 class SyncTimeout(JobError):
     """A synchronous execution took longer than the server waits; its job was cancelled."""
 
@@ -181,6 +222,61 @@ class ProcessUnavailable(ProcessError):
     retry_after = 60  # it takes a deployment
 
 
+class NotAuthenticated(StackError):
+    """The request has no API key, or one that is not valid.
+
+    Args:
+        detail: Message for the client.
+        code: Error code of RFC 6750, section 3.1; empty if the request has no key.
+    """
+
+    status = HTTPStatus.UNAUTHORIZED
+    title = "Authentication required"
+
+    def __init__(self, detail: str, code: str = "") -> None:
+        super().__init__(detail)
+        self.challenge = f'{CHALLENGE}, error="{code}"' if code else CHALLENGE
+
+
+class AmbiguousCredentials(StackError):
+    """The request has more than one API key."""
+
+    status = HTTPStatus.BAD_REQUEST
+    title = "Ambiguous credentials"
+    challenge = f'{CHALLENGE}, error="invalid_request"'
+
+
+class Forbidden(StackError):
+    """The API key is valid, but its roles do not allow the request.
+
+    Args:
+        detail: Message for the client.
+        scope: The role that does.
+    """
+
+    status = HTTPStatus.FORBIDDEN
+    title = "Not allowed"
+
+    def __init__(self, detail: str, scope: str) -> None:
+        super().__init__(detail)
+        self.challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{scope}"'
+
+
+class KeyInUse(StackError):
+    """The first request with this ``Idempotency-Key`` is still being processed."""
+
+    status = HTTPStatus.CONFLICT
+    title = "A request with this Idempotency-Key is being processed"
+    retry_after = 1
+
+
+class KeyReused(StackError):
+    """This ``Idempotency-Key`` was used for another request."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    title = "The Idempotency-Key is already used"
+
+
 class RequestTooLarge(StackError):
     """The request body is larger than the server accepts."""
 
@@ -190,11 +286,53 @@ class RequestTooLarge(StackError):
 
 
 class TooBusy(StackError):
-    """The server is busy with other large requests."""
+    """The server does as much at a time as it may; the request may be sent again.
+
+    Args:
+        detail: Message for the client.
+        quota: The bound, if it is one of the configuration.
+    """
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "The server is busy"
     retry_after = 5
+
+    def __init__(self, detail: str = "", quota: Quota | None = None) -> None:
+        super().__init__(detail)
+        self.quota = quota
+
+
+class TooManyJobs(StackError):
+    """As many jobs of one client wait as may; another may be sent when one has begun.
+
+    Args:
+        detail: Message for the client.
+        quota: The bound.
+    """
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    title = "Too many jobs"
+    retry_after = 10
+
+    def __init__(self, detail: str = "", quota: Quota | None = None) -> None:
+        super().__init__(detail)
+        self.quota = quota
+
+
+class TooManyRequests(StackError):
+    """A client has sent more requests than it may in a time (RFC 6585, section 4).
+
+    Args:
+        detail: Message for the client.
+        retry_after: Seconds until the next request is answered.
+    """
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    title = "Too many requests"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class UnsupportedMediaType(StackError):

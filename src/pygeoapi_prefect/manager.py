@@ -18,6 +18,7 @@ from pygeoapi.process.manager.base import BaseManager
 from werkzeug.exceptions import HTTPException
 
 from pygeoapi_prefect import errors, pygeoapi_helpers
+from pygeoapi_prefect.access.principal import SYSTEM
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.execution.request import Received
 from pygeoapi_prefect.jobs.commands import Commands
@@ -79,9 +80,9 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
         offset: int | None = None,
     ) -> dict[str, Any]:
         """A page of jobs, newest first, in the form that core expects."""
-        with _for_core():
-            page = self.queries.page(limit or self.settings.default_limit, offset or 0)
-            total = self.queries.count()
+        with self._for_core():
+            page = self.queries.page(limit or self.settings.default_limit, offset or 0, SYSTEM)
+            total = self.queries.count(SYSTEM)
         return {"jobs": [_core_job(info) for info in page.jobs], "numberMatched": total}
 
     def get_job(self, job_id: str) -> dict[str, Any]:
@@ -90,8 +91,8 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
         Raises:
             pygeoapi.process.base.JobNotFoundError: There is no such job.
         """
-        with _for_core():
-            return _core_job(self.queries.get(job_id))
+        with self._for_core():
+            return _core_job(self.queries.get(job_id, SYSTEM))
 
     def get_job_result(self, job_id: str) -> tuple[str, Any]:
         """Media type and content of the results.
@@ -99,8 +100,8 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
         Raises:
             pygeoapi.process.base.JobNotFoundError: There is no such job.
         """
-        with _for_core():
-            return _content(self.queries.results(job_id))
+        with self._for_core():
+            return _content(self.queries.results(job_id, SYSTEM))
 
     def delete_job(self, job_id: str) -> bool:
         """Cancel a job that runs, or remove one that has ended.
@@ -108,8 +109,8 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
         Raises:
             pygeoapi.process.base.JobNotFoundError: There is no such job.
         """
-        with _for_core():
-            self.commands.dismiss(job_id)
+        with self._for_core():
+            self.commands.dismiss(job_id, SYSTEM)
         return True
 
     def execute_process(
@@ -129,7 +130,7 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
         received = Received(
             lambda: json.dumps(body).encode(), prefer=["respond-async"] if respond_async else []
         )
-        with _for_core():
+        with self._for_core():
             execution = self.commands.execute(self.registry.get(process_id), received)
         job_id = execution.job_id
         if execution.reply is None:
@@ -138,6 +139,16 @@ class PrefectManager(BaseManager):  # type: ignore[misc]
         applied = {"Preference-Applied": execution.applied} if execution.applied else {}
         media_type, content = _content(execution.reply)
         return job_id, media_type, content, JobStatus.successful, applied
+
+    @contextmanager
+    def _for_core(self) -> Iterator[None]:
+        """As ``_translated``, if everybody may do everything: core does not say who asks."""
+        with _translated():
+            if self.settings.manager.access is not None:
+                raise errors.ConfigurationError(
+                    "server.manager.access is enforced only by pygeoapi_prefect.web.app"
+                )
+            yield
 
 
 def _settings(manager_def: dict[str, Any]) -> Settings:
@@ -166,7 +177,7 @@ def _content(reply: Reply) -> tuple[str, bytes]:
 
 
 @contextmanager
-def _for_core() -> Iterator[None]:
+def _translated() -> Iterator[None]:
     """Raise what core knows; anything else as a ready response, where Flask is there to send it."""
     try:
         yield

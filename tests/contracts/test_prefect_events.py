@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -97,12 +98,12 @@ def test_the_end_of_a_run_is_an_event_that_is_chosen(
         )
 
 
-def test_a_thread_that_waits_for_a_run_is_woken_by_an_event(
+def test_a_wait_for_a_run_is_woken_by_an_event(
     stack: RunningStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiter, "POLL_SECONDS", NEVER)
-    run_id = make_run(stack, "RUNNING")
-    shared = waiter.Waiter()
+    monkeypatch.setattr(waiter.Waiter, "_start", lambda self: setattr(self, "_pid", os.getpid()))
+    shared = waiter.Waiter(places=1)
     connected, ended = threading.Event(), threading.Event()
     reads: list[str] = []
 
@@ -112,27 +113,30 @@ def test_a_thread_that_waits_for_a_run_is_woken_by_an_event(
         return runs.Run.from_json(reply.json())
 
     monkeypatch.setattr(runs, "read", read)
-    created = read(run_id)
+    created = read(make_run(stack, "RUNNING"))
     reads.clear()
+    wait = shared.take(time.monotonic() + NEVER)
+    wait.begin(created)
 
     def start() -> Any:
         return events.subscribe(
             waiter.FINAL_STATES,
-            lambda event: shared._wake(run_of(event)),
+            lambda event: shared.wake([run_of(event)]),
             on_connected=connected.set,
         )
 
-    def wait() -> None:
-        run = shared.wait(created, NEVER)
-        if run is not None and run.is_final:
+    def block() -> None:
+        with wait:
+            wait.block()
+        if wait.run is not None and wait.run.is_final:
             ended.set()
 
     with listening(start):
         assert connected.wait(SOON), "no connection to Prefect's events"
-        thread = threading.Thread(target=wait, daemon=True)
+        thread = threading.Thread(target=block, daemon=True)
         thread.start()
         wait_for(lambda: reads, SOON, "the first reading")
-        set_state(stack, run_id, type="COMPLETED")
+        set_state(stack, created.id, type="COMPLETED")
         assert ended.wait(SOON), f"nothing woke the thread that waits: {WHY}"
         thread.join(SOON)
 
@@ -161,25 +165,26 @@ def test_a_change_of_a_job_with_callbacks_is_an_event_that_is_chosen(stack: Runn
 
 def test_a_worker_hears_of_runs_of_its_pool(stack: RunningStack, pool: Pool) -> None:
     pool_id = stack.prefect.get(f"/work_pools/{pool.name}").json()["id"]
-    scheduled: list[float] = []
+    scheduled: list[Sequence[str]] = []
     cancelled: list[str] = []
 
     def start() -> Any:
         return events.follow_pool(
             pool_id,
-            on_scheduled=lambda: scheduled.append(time.monotonic()),
+            on_scheduled=scheduled.append,
             on_cancelled=cancelled.append,
         )
 
     with listening(start):
         wait_for(lambda: scheduled, SOON, "the nudge of a new connection")
         before = len(scheduled)
-        run_id = pool.submit("ok")
+        run_id = pool.submit("ok", tags=["share:00"])
         wait_for(
             lambda: len(scheduled) > before,
             SOON,
             f"Prefect's event of a scheduled run is not the one that is chosen: {WHY}",
         )
+        assert "share:00" in scheduled[-1], f"the tags of a run are not in its event: {WHY}"
         running = pool.submit("ok")
         set_state(stack, running, type="RUNNING")
         for run in (run_id, running):  # one is Cancelled at once, the other is Cancelling

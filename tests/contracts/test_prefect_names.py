@@ -184,6 +184,25 @@ def test_settings_are_changed_for_one_client() -> None:
         assert PREFECT_CLIENT_MAX_RETRIES.value() == 0, why
 
 
+def test_a_client_repeats_a_request_with_an_extra_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+    from prefect.client import base
+    from prefect.context import SettingsContext, get_settings_context
+
+    current = get_settings_context()
+    why = "a job whose end Prefect answers with 500 is lost (internals/settings.py)"
+    client = current.settings.client.model_copy(update={"retry_extra_codes": {500}})
+    settings = current.settings.model_copy(update={"client": client})
+    answers = [httpx.Response(200), httpx.Response(500), httpx.Response(500)]
+    transport = httpx.MockTransport(lambda _request: answers.pop())
+    monkeypatch.setattr("prefect.client.base.time.sleep", lambda _seconds: None)
+    with (
+        SettingsContext(profile=current.profile, settings=settings),
+        base.PrefectHttpxSyncClient(base_url="http://prefect.invalid", transport=transport) as one,
+    ):
+        assert one.get("/").status_code == 200, why
+
+
 # -- What is replaced ----------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,9 +48,15 @@ def all_is_told(stack: RunningStack, job_id: str) -> None:
     wait_for(lambda: TAG not in prefect_run(stack, job_id)["tags"], 60, f"{job_id} owes nothing")
 
 
+def event_id(stack: RunningStack, job_id: str, status: str) -> str:
+    """The header by which a subscriber recognises a repetition."""
+    return f"{job_id}:{prefect_run(stack, job_id)['id']}:{status}"
+
+
 def attempts(stack: RunningStack, job_id: str, status: str) -> list[dict[str, Any]]:
     """The flow runs that record attempts, in their order."""
-    names = [f"pygeoapi_callback_{job_id}_{status}_{number}" for number in range(9)]
+    run_id = prefect_run(stack, job_id)["id"]
+    names = [f"pygeoapi_callback_{job_id}_{run_id}_{status}_{number}" for number in range(9)]
     body = {"flow_runs": {"name": {"any_": names}}}
     runs: list[dict[str, Any]] = stack.prefect.post("/flow_runs/filter", json=body).json()
     return sorted(runs, key=lambda run: names.index(run["name"]))
@@ -64,7 +71,7 @@ def test_success_is_told_once_with_the_results(stack: RunningStack, receiver: Re
         done = told(receiver, job_id, "/success")
         assert done.body == {"result": f"Hello n{number}!"}
         assert (done.path, done.content_type) == ("/success?a=b", "application/json")
-        assert done.event_id == f"{job_id}:successful"
+        assert done.event_id == event_id(stack, job_id, "successful")
     for job_id in job_ids:
         all_is_told(stack, job_id)
         assert [run["state_type"] for run in attempts(stack, job_id, "successful")] == ["COMPLETED"]
@@ -74,12 +81,32 @@ def test_success_is_told_once_with_the_results(stack: RunningStack, receiver: Re
     assert all(job["processID"] for job in listed)
 
 
+def test_a_deleted_jobs_key_is_used_again_and_its_new_job_is_told(
+    stack: RunningStack, receiver: Receiver
+) -> None:
+    """Both jobs have the identifier that is derived from the key."""
+    body = {"inputs": {"name": "x"}, "subscriber": subscriber(receiver)}
+    headers = {"Idempotency-Key": str(uuid.uuid4()), "Prefer": "respond-async"}
+    seen = []
+    for number in (1, 2):
+        reply = stack.client.post("/processes/simple-flow/execution", json=body, headers=headers)
+        assert reply.status_code == 201, reply.text
+        job_id = reply.json()["jobID"]
+        all_is_told(stack, job_id)
+        ends = [one for one in receiver.of(job_id) if one.path.startswith("/success")]
+        assert len(ends) == number
+        seen.append(job_id)
+        stack.client.delete(f"/jobs/{job_id}").raise_for_status()
+    assert seen[0] == seen[1]
+    assert len({one.event_id for one in ends}) == len(ends)
+
+
 def test_progress_is_told_while_it_runs(stack: RunningStack, receiver: Receiver) -> None:
     job_id = stack.submit("slow", {"seconds": 4}, subscriber=subscriber(receiver))
     running = told(receiver, job_id, "/progress").body
     assert_status_info(running)
     assert (running["jobID"], running["status"]) == (job_id, "running")
-    assert told(receiver, job_id, "/success").event_id == f"{job_id}:successful"
+    assert told(receiver, job_id, "/success").event_id == event_id(stack, job_id, "successful")
     assert [one.path for one in receiver.of(job_id)] == ["/progress", "/success?a=b"]
 
 
@@ -88,7 +115,7 @@ def test_failure_and_dismissal_are_told(stack: RunningStack, receiver: Receiver)
     failed = told(receiver, failing, "/failed")
     assert_status_info(failed.body)
     assert failed.body["status"] == "failed"
-    assert failed.event_id == f"{failing}:failed"
+    assert failed.event_id == event_id(stack, failing, "failed")
     dismissed = stack.submit("slow", {"seconds": 60}, subscriber=subscriber(receiver))
     stack.wait_until(dismissed, "running")
     stack.client.delete(f"/jobs/{dismissed}").raise_for_status()
@@ -120,7 +147,7 @@ def test_a_subscriber_that_refuses_is_told_again(stack: RunningStack, receiver: 
     all_is_told(stack, job_id)
     seen = receiver.of(job_id)
     assert len(seen) >= 2
-    assert {one.event_id for one in seen} == {f"{job_id}:successful"}
+    assert {one.event_id for one in seen} == {event_id(stack, job_id, "successful")}
     states = [run["state_type"] for run in attempts(stack, job_id, "successful")]
     assert states == ["FAILED"] * (len(seen) - 1) + ["COMPLETED"]
     assert f"job {job_id}: callback failed, retrying later" in stack.log("pygeoapi")
@@ -189,8 +216,8 @@ def test_web_processes_that_die_are_no_reason_to_forget(
         )
         all_is_told(stack, job_id)
         assert {one.event_id for one in receiver.of(job_id)} <= {
-            f"{job_id}:running",
-            f"{job_id}:successful",
+            event_id(stack, job_id, "running"),
+            event_id(stack, job_id, "successful"),
         }
 
 

@@ -113,7 +113,7 @@ def test_the_configuration_may_come_from_the_environment(
 def test_an_unknown_process_is_a_wrong_argument(tmp_path: Path) -> None:
     done = run("deploy-process", "nothing", "-c", write(tmp_path))
     assert done.exit_code == 2
-    assert "Process 'nothing' not found" in done.output
+    assert "There is no process 'nothing' in the configuration" in done.output
 
 
 def test_a_vanilla_process_is_skipped(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_vanilla_process_is_skipped(tmp_path: Path) -> None:
     for which in ("hello-world", "--all"):
         done = run("deploy-process", which, "-c", config)
         assert done.exit_code == 0
-        assert "'hello-world' is not deployable with prefect, skipping..." in done.output
+        assert "'hello-world' runs in the web process, without a deployment: skipped" in done.output
 
 
 def test_a_process_without_deployment_is_an_error_alone_and_skipped_among_all(
@@ -133,7 +133,7 @@ def test_a_process_without_deployment_is_an_error_alone_and_skipped_among_all(
     assert "no processor.prefect.deployment" in done.output
     done = run("deploy-process", "--all", "-c", config)
     assert done.exit_code == 0
-    assert "no deployment configured, skipping" in done.output
+    assert "'hi-prefect-world' has no processor.prefect.deployment: skipped" in done.output
 
 
 def test_a_missing_queue_is_named(tmp_path: Path, block: str, name: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from pygeoapi_prefect.engine.shares import tags_of
 from support.http import (
     assert_problem,
     assert_status_info,
@@ -34,7 +35,7 @@ def test_sync_raw_is_the_output_itself(stack: RunningStack) -> None:
     assert "Location" not in reply.headers
     run = prefect_run(stack, job_of(reply))
     assert run["state_type"] == "COMPLETED"
-    assert {"pygeoapi", "process:simple-flow"} == set(run["tags"])
+    assert {"pygeoapi", "process:simple-flow", *tags_of("127.0.0.1")} == set(run["tags"])
     assert run["work_queue_name"] == "pygeoapi"
     assert run["idempotency_key"] == job_of(reply)
 
@@ -128,8 +129,8 @@ def test_a_sync_only_process_that_takes_too_long_is_cancelled(stack: RunningStac
         ("name", 400, "missing-parameter-value", "Cannot process without a name"),
         ("own", 422, "unreadable-raster", "the raster cannot be read"),
         ("unexpected", 500, "job-failed", "The process failed"),
-        ("none", 500, "job-failed", "a flow must return an instance of JobStatusInfoInternal"),
-        ("outside", 500, "job-failed", "not in the result storage"),
+        ("none", 500, "job-failed", "None instead of an instance of JobStatusInfoInternal"),
+        ("outside", 500, "job-failed", "is outside the store"),
         ("missing", 404, "no-such-output", "no longer exists in the store"),
     ],
 )

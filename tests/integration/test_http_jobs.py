@@ -1,7 +1,5 @@
 """Jobs over HTTP: their life, the list, results of each state, and dismissal that really stops."""
 
-import uuid
-
 import psutil
 import pytest
 
@@ -196,7 +194,16 @@ def test_the_description_is_the_processors(stack: RunningStack) -> None:
 
 @pytest.mark.parametrize(
     "job_id",
-    [str(uuid.uuid4()), "x", "..", "%00", "a" * 2000, "%F0%9F%98%80", "pygeoapi_job_x", "' OR 1=1"],
+    [
+        "0f0e0d0c-0b0a-4908-8706-050403020100",
+        "x",
+        "..",
+        "%00",
+        "a" * 2000,
+        "%F0%9F%98%80",
+        "pygeoapi_job_x",
+        "' OR 1=1",
+    ],
 )
 def test_an_unknown_job_is_not_found(stack: RunningStack, job_id: str) -> None:
     for path in ("", "/results", "/results/result"):

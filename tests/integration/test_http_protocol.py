@@ -67,6 +67,7 @@ def assert_problem(answer: tuple[int, Any, bytes], status: int, detail: str = ""
     told: dict[str, Any] = json.loads(body)
     assert set(told) >= {"type", "title", "status", "detail"}
     assert told["status"] == status
+    assert told["detail"]
     assert detail in told["detail"]
     return told
 
@@ -166,6 +167,7 @@ def test_a_content_coding_is_refused(stack: RunningStack, coding: str) -> None:
         (b"nonsense\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nbad header: \x00\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n: a header without a name\r\n\r\n", 400),
         (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 400),
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 431),
@@ -187,6 +189,9 @@ def test_what_gunicorn_refuses_is_a_problem(stack: RunningStack, sent: bytes, st
         ("GET", "/nowhere", 404),
         ("GET", "/collections/nowhere", 404),
         ("GET", "/collections/lakes/items?limit=x", 400),
+        ("GET", "/collections/lakes/items?bbox=0,0,nan,1", 400),
+        ("GET", "/collections/lakes/items?bbox=0,0,1,1e999", 400),
+        ("GET", "/collections/lakes/items?bbox=0,0,1,x", 400),
         ("GET", "/collections/lakes/items/nowhere", 404),
         ("GET", "/collections/lakes?f=nonsense", 400),
         ("GET", "/conformance?f=nonsense", 400),

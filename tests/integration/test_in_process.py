@@ -1,5 +1,6 @@
 """Flows of processes without a deployment, run by Prefect's engine in this process."""
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,7 +39,12 @@ def prefect(stack: RunningStack) -> Iterator[None]:
 
 def ended(one: Any, fail: int) -> runs.Run:
     created = in_process.create(
-        one, name="here", parameters={"fail": fail}, tags=["here"], labels={"a": "b"}
+        one,
+        name="here",
+        parameters={"fail": fail},
+        tags=["here"],
+        labels={"a": "b"},
+        idempotency_key=str(uuid.uuid4()),
     )
     in_process.run(one, created, {"fail": fail})
     run = runs.read(str(created.id))

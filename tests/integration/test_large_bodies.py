@@ -32,7 +32,7 @@ def test_a_body_of_millions_of_objects_is_refused(stack: RunningStack) -> None:
     reply = post(stack, collection(b"{}", 16 * MIB - 200))
     assert_problem(reply, 400, "invalid-parameter-value", "too many objects, members")
     reply = post(stack, collection(b"{}", 2 * MIB))
-    assert_problem(reply, 400, "invalid-parameter-value", "the member 'type', 'geometry'")
+    assert_problem(reply, 400, "invalid-parameter-value", "the members 'type', 'geometry'")
     assert len(reply.json()["errors"]) == 20
     assert "at least 100 errors" in reply.json()["detail"]
     assert len(reply.content) < 8000

@@ -79,7 +79,7 @@ def test_each_has_a_status_a_page_and_an_answer_for_its_results(
     results = stack.client.get(f"/jobs/{one}/results", params={"f": "json"})
     assert_problem(results, results.status_code)
     assert results.json()["type"] != "about:blank", results.text
-    assert "See the server log for details" not in results.text
+    assert "Report the time of the request" not in results.text
     assert stack.client.get(f"/jobs/{one}/results/out").status_code >= 400
     if KINDS[kind].state in ("FAILED", "COMPLETED", "CRASHED"):
         gone = stack.client.delete(f"/jobs/{left[kind][1]}")

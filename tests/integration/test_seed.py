@@ -185,7 +185,7 @@ def test_sample_2_as_printed_deploys_and_its_job_says_what_is_missing(
     with serving(own, config, tmp_path / "web.log") as client:
         job = job_done(client, execute(client, "simple-flow", SIMPLE, Prefer="respond-async"))
         assert job["status"] == "failed"
-        message = "a flow must return an instance of JobStatusInfoInternal"
+        message = "an instance of JobStatusInfoInternal"
         assert message in job["message"]
         reply = client.get(f"/jobs/{job['jobID']}/results")
         assert reply.status_code == 500

@@ -17,10 +17,10 @@ from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.jobs.status import status_info
 from pygeoapi_prefect.process.task_results import SHARED
 from pygeoapi_prefect.storage import LocalStore
-from support.gate import gate
+from support.gate import MUTE, OPEN, gate
 from support.polling import wait_for
 from support.stack import RunningStack, free_port
-from support.workers import Pool, Worker, is_alive, seconds_until
+from support.workers import QUEUE, Pool, Worker, is_alive, seconds_until
 
 CANCEL_SECONDS = 3.0  # one second on a quiet machine; tests share theirs
 
@@ -161,8 +161,9 @@ def test_a_flow_that_returns_something_else_fails(worker: Worker, pool: Pool) ->
     run = pool.wait(pool.submit("none"))
     assert run["state_type"] == "FAILED"
     assert run["state"]["message"] == (
-        "Flow run encountered an exception: JobFailedError: the flow returned None; "
-        "a flow must return an instance of JobStatusInfoInternal"
+        "Flow run encountered an exception: JobFailedError: The process returned an invalid "
+        "result: None instead of an instance of JobStatusInfoInternal; report the job to the "
+        "operator"
     )
 
 
@@ -265,6 +266,47 @@ def test_a_run_whose_process_prefect_did_not_answer_is_begun_again(
     assert len(pool.notes(run_id)) == 1
 
 
+@pytest.mark.parametrize("flow", ["worker-probe", "worker-probe-async"])
+def test_a_run_that_prefect_knows_as_running_but_that_has_not_begun_is_begun_again(
+    worker: Worker, pool: Pool, flow: str
+) -> None:
+    """Prefect has stored Running, and its answer is lost: the flow's own code has not begun."""
+    with gate(pool.api.base_url.port or 0) as door:
+        door.mode = MUTE
+        url = f"http://127.0.0.1:{door.port}/api"
+        env = {"env": {"PREFECT_API_URL": url, "PREFECT_CLIENT_MAX_RETRIES": "0"}}
+        run_id = pool.submit("ok", flow, job_variables=env)
+        wait_for(lambda: pool.states(run_id).count("Pending") >= 2, 150, worker.text)
+        assert pool.run(run_id)["run_count"] >= 1
+        door.mode = OPEN
+        run = pool.wait(run_id, timeout=60)
+        assert run["state_type"] == "COMPLETED", run["state"]
+        ended = f"{run['name']}: Completed after"
+        wait_for(lambda: ended in worker.text(), 60, worker.text)
+    assert "Crashed" not in pool.states(run_id)
+    assert len(pool.notes(run_id)) == 1
+
+
+@pytest.mark.parametrize("flow", ["worker-probe", "worker-probe-async"])
+def test_a_500_at_the_end_of_a_job_is_an_outage(worker: Worker, pool: Pool, flow: str) -> None:
+    """Prefect answers 500 while its database is away: the job's process repeats what it reports."""
+    with gate(pool.api.base_url.port or 0) as door:
+        env = {"env": {"PREFECT_API_URL": f"http://127.0.0.1:{door.port}/api"}}
+        run_id = pool.submit("linger", flow, job_variables=env)
+        pool.wait_for_note(run_id)
+        door.mode = "500"
+        before = door.refused
+        pool.let_go(run_id)
+        wait_for(lambda: door.refused >= before + 2, 60, "the process asks again")
+        assert pool.run(run_id)["state_type"] == "RUNNING"
+        door.mode = OPEN
+        run = pool.wait(run_id, timeout=60)
+        assert run["state_type"] == "COMPLETED", run["state"]
+        ended = f"{run['name']}: Completed after"
+        wait_for(lambda: ended in worker.text(), 60, worker.text)
+    assert len(pool.notes(run_id)) == 1
+
+
 # -- Retries and concurrency ---------------------------------------------------------------------
 
 
@@ -317,6 +359,27 @@ def test_a_deployments_concurrency_limit(worker: Worker, pool: Pool) -> None:
         spans.append((first["began"], second["ended"]))
     spans.sort()
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_jobs_of_a_queue_of_a_higher_priority_go_first_and_let_others_in(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    """All wait before the worker starts; the limit of those that go first leaves a slot free."""
+    pool = Pool.make(stack.prefect, tmp_path / "pool")
+    queue = {"name": "first", "priority": 1}
+    stack.prefect.post(f"/work_pools/{pool.name}/queues", json=queue).raise_for_status()
+    pool.deploy("worker-probe-again", queue="first", concurrency_limit=1)
+    others = [pool.submit("span") for _ in range(2)]
+    first = [pool.submit("span", "worker-probe-again") for _ in range(4)]
+    worker = Worker(pool, stack.prefect_api_url, limit=2, queues=(QUEUE, "first"))
+    try:
+        for job in (*others, *first):
+            assert pool.wait(job, timeout=120)["state_type"] == "COMPLETED", worker.text()
+    finally:
+        worker.stop(60)
+    began = {job: pool.notes(job)[0]["began"] for job in (*others, *first)}
+    assert min(began, key=lambda job: began[job]) in first
+    assert max(began, key=lambda job: began[job]) in first
 
 
 def test_the_stock_worker_runs_the_same_deployments(stack: RunningStack, tmp_path: Path) -> None:
@@ -446,7 +509,7 @@ def test_a_fork_server_that_dies_is_replaced(worker: Worker, pool: Pool) -> None
     assert run["state_type"] == "CRASHED"
     assert "fork server" in run["state"]["message"]
     assert status_info(Run.from_json(run))["message"] == (
-        "The job was lost with its worker; it can be submitted again"
+        "The server lost the job; it may be sent again"
     )
     wait_for(lambda: not any(map(is_alive, (facts["pid"], facts["helper"]))), 5, "all is ended")
     # A busy machine takes half a minute to start another fork server.
@@ -521,6 +584,39 @@ def test_two_workers_of_which_one_is_killed(stack: RunningStack, tmp_path: Path)
     assert len(pool.notes(repeated)) == 2
     assert second.stop() == 0
     assert pool.workers() == []
+
+
+@pytest.mark.parametrize("flow", ["worker-probe", "worker-probe-async"])
+def test_16429_a_lost_run_stays_lost(stack: RunningStack, tmp_path: Path, flow: str) -> None:
+    """A worker stands still; its jobs live on, and one of them ends after it was reported lost."""
+    pool = Pool.make(stack.prefect, tmp_path / "pool")
+    quick = {"PREFECT_WORKER_HEARTBEAT_SECONDS": "1"}
+    first = Worker(pool, stack.prefect_api_url, env=quick).wait_until_ready()
+    second = None
+    jobs = [pool.submit("linger", flow) for _ in range(2)]
+    pids = [pool.wait_for_note(run_id)["pid"] for run_id in jobs]
+    try:
+        first.process.send_signal(signal.SIGSTOP)
+        second = Worker(pool, stack.prefect_api_url, env=quick).wait_until_ready()
+        for run_id in jobs:
+            assert pool.wait(run_id, timeout=60)["state_type"] == "CRASHED"
+        assert all(is_alive(pid) for pid in pids)
+        pool.let_go(jobs[0])
+        wait_for(lambda: "already" in logged(pool, jobs[0]), 60, "the process sees that it is late")
+    finally:
+        first.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: not any(is_alive(pid) for pid in pids), 60, "the other is ended, too")
+    for run_id in jobs:
+        assert pool.states(run_id)[-1] == "Crashed"
+        run = Run.from_json(pool.run(run_id))
+        assert status_info(run)["message"] == "The server lost the job; it may be sent again"
+        assert len(pool.notes(run_id)) == 1
+    assert first.stop() == 0
+    assert second.stop() == 0
+
+
+def logged(pool: Pool, run_id: str) -> str:
+    return "\n".join(row["message"] for row in pool.log(run_id))
 
 
 @pytest.mark.slow

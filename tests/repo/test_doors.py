@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
         "prefect.client.schemas.objects.State",
         "prefect.client.schemas.objects.WorkPool",
         "prefect.context.SyncClientContext",
+        "prefect.exceptions.Abort",
         "prefect.exceptions.ObjectNotFound",
         "prefect.exceptions.TerminationSignal",
         "prefect.logging.handlers.PrefectConsoleHandler",

@@ -50,10 +50,10 @@ def rules(style: str) -> list[tuple[str, str]]:
 def test_the_architecture_says_what_there_is_and_what_grows() -> None:
     text = (ROOT / "docs/architecture.md").read_text()
     assert "images/architecture.svg" in text
-    for heading in ("Components", "The way of a job", "Where state lives", "What may be scaled"):
+    for heading in ("Components", "The path of a job", "Where state lives", "What can be scaled"):
         assert len(section(text, f"## {heading}")) > 400, heading
     numbers = re.findall(r'class="number"[^>]*>(\d)<', (IMAGES / "architecture.svg").read_text())
-    steps = re.findall(r"^(\d)\. ", section(text, "## The way of a job"), re.M)
+    steps = re.findall(r"^(\d)\. ", section(text, "## The path of a job"), re.M)
     assert sorted(numbers) == steps, "the picture and the text number the same steps"
 
 

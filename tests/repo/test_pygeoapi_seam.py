@@ -59,10 +59,10 @@ def test_an_import_past_the_seam_is_noticed(tmp_path: Path, line: str) -> None:
     assert list(outside_the_plugin_interface(tmp_path)) == ["views.py"]
 
 
-def test_the_http_server_is_known_to_its_settings_and_to_the_table_of_errors() -> None:
+def test_gunicorn_is_known_to_the_room_that_extends_it() -> None:
     users = {
         module.relative_to(PACKAGE).as_posix()
         for module in PACKAGE.rglob("*.py")
         if any(name.partition(".")[0] == "gunicorn" for name in imported(module))
     }
-    assert users == {"web/serving.py", "web/problem.py"}
+    assert users == {"web/server/worker.py", "web/server/connection.py"}

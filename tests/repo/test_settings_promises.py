@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from pygeoapi_prefect.config import OutgoingSettings
 from pygeoapi_prefect.embedded import services
 from pygeoapi_prefect.embedded.cli import start
 from pygeoapi_prefect.embedded.layout import Layout
+from support import settings_table
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text()
-TABLE = DOCUMENT.partition("## Environment variables")[2].partition("\n## ")[0]
 CONFIGURATION = (ROOT / "pygeoapi-config.yml").read_text()
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 READERS = {
@@ -25,6 +24,7 @@ READERS = {
     "worker": {"worker"},
     "configuration": {"pygeoapi", "bootstrap"},  # both read pygeoapi-config.yml
     "commands": {"bootstrap"},
+    "bootstrap": {"bootstrap"},
     "flows": set(),  # the worker sets it for each job
 }
 # The stack's own: the file and the folder in the image, its Prefect, the blocks that it makes.
@@ -35,25 +35,29 @@ PERSONAL = {"STORAGE_SECRET"}  # read by a command that somebody runs
 
 def documented() -> dict[str, set[str]]:
     """Who reads each variable, as documented."""
-    rows = re.findall(r"^\| `([A-Z0-9_]+)` \|[^|]*\| ([^|]*) \|", TABLE, re.M)
+    row = r"^\| `([A-Z0-9_]+)` \|[^|\n]*\|([^|\n]*)\|[^|\n]*\|$"  # with four columns
+    rows = re.findall(row, DOCUMENT, re.M)
     return {name: {reader.strip(" `") for reader in readers.split(",")} for name, readers in rows}
 
 
 def in_code() -> dict[str, set[str]]:
-    """The rooms that read each variable: literals given to ``os.environ``, and ``..._VARIABLE``."""
+    """The rooms that read each variable.
+
+    They give a literal to ``os.environ``, have a ``..._VARIABLE`` or use a class of settings.
+    """
     found: dict[str, set[str]] = {}
     for file in (ROOT / "src" / "pygeoapi_prefect").rglob("*.py"):
         room = file.relative_to(ROOT / "src" / "pygeoapi_prefect").parts[0].removesuffix(".py")
         for name in _variables(ast.parse(file.read_text())):
             found.setdefault(name, set()).add(room)
-    for name in OutgoingSettings.model_fields:
-        found.setdefault(f"OUTGOING_{name.upper()}", set()).add("config")
     return found
 
 
 def _variables(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         value: ast.expr | None = None
+        if isinstance(node, ast.Name) and node.id in settings_table.CLASSES:
+            yield from settings_table.variables(node.id)
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("os.environ."):
             value = node.args[0] if node.args else None
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value) in (
@@ -79,6 +83,12 @@ def test_the_table_is_read() -> None:
     assert {reader for readers in documented().values() for reader in readers} - set(READERS) == {
         "create-storage-block"
     }
+
+
+def test_the_tables_of_settings_are_those_of_the_fields() -> None:
+    assert settings_table.written(DOCUMENT) == DOCUMENT, "run scripts/document"
+    named = " ".join(names for _, names, _ in settings_table.BLOCK.findall(DOCUMENT)).split()
+    assert sorted(named) == sorted(settings_table.CLASSES)
 
 
 @pytest.mark.parametrize("name", sorted(documented()))
@@ -123,7 +133,7 @@ def test_what_is_documented_reaches_who_reads_it_with_scripts_start(
     assert STARTED is not None
     monkeypatch.setenv("PYGEOAPI_URL", "https://chosen.example.org")
     monkeypatch.setenv(name, "https://chosen.example.org")
-    for reader in documented()[name] - {"flows"}:
+    for reader in documented()[name] - {"flows", "bootstrap"}:  # this stack has another bootstrap
         reaches = embedded(reader).get(name) == "https://chosen.example.org"
         assert reaches == (f"`{name}`" not in STARTED.group()), f"{name}, read by {reader}"
 
@@ -154,7 +164,8 @@ def test_what_the_worker_and_the_web_process_read_is_documented_as_read_by_them(
                 assert name in documented(), name
 
 
-def test_the_worker_has_longer_to_stop_than_its_jobs() -> None:
+def test_the_worker_has_longer_to_stop_than_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYGEOAPI_URL", "https://chosen.example.org")
     worker = SERVICES["worker"]
     (stop,) = re.fullmatch(
         r"\$\{WORKER_STOP_SECONDS:-(\d+)\}s", worker["stop_grace_period"]
@@ -162,3 +173,5 @@ def test_the_worker_has_longer_to_stop_than_its_jobs() -> None:
     given = worker["environment"]["PYGEOAPI_WORKER_GRACE_SECONDS"]
     (grace,) = re.fullmatch(r"\$\{\w+:-(\d+)\}", given).groups()  # type: ignore[union-attr]
     assert int(stop) >= int(grace) + 5
+    with_start = embedded("worker")["PYGEOAPI_WORKER_GRACE_SECONDS"]
+    assert f"Compose sets {grace}, `scripts/start` sets {with_start}" in DOCUMENT

@@ -9,7 +9,7 @@ import pytest
 from support.compose import IMAGES, LONG_RUNNING, ComposeStack
 
 SECRETS = ("POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "S3_SECRET_KEY", "PREFECT_ENCRYPTION_KEY")
-SERVICES = (*LONG_RUNNING, "bootstrap")
+SERVICES = (*LONG_RUNNING, "bootstrap", "drainer")
 PORTS = {"postgres": 5432, "minio": 9000, "prefect-server": 4200, "pygeoapi": 5000, "worker": 8080}
 # Who connects to whom because it must.
 NEEDED = {

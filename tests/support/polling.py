@@ -9,7 +9,11 @@ LOGGER = logging.getLogger(__name__)
 
 
 def wait_for[T](
-    predicate: Callable[[], T], timeout: float, message: str | Callable[[], str] = "condition"
+    predicate: Callable[[], T],
+    timeout: float,
+    message: str | Callable[[], str] = "condition",
+    *,
+    pause: float = POLL_SECONDS,
 ) -> T:
     """Call ``predicate`` until its value is true, and return that value.
 
@@ -17,6 +21,7 @@ def wait_for[T](
         predicate: What is waited for.
         timeout: Seconds until the wait fails.
         message: What was expected; a function is called at the deadline, to show the last state.
+        pause: Seconds between two calls.
 
     Raises:
         AssertionError: The value was not true in time.
@@ -26,7 +31,7 @@ def wait_for[T](
         if time.monotonic() > deadline:
             what = message() if callable(message) else message
             raise AssertionError(f"not within {timeout} s: {what}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
     return value
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,18 +24,23 @@ def endpoint(*, check_keys: bool = False) -> str:
 
     With ``check_keys`` it refuses everyone, for it knows no keys.
     """
-    port = free_port()
-    env = os.environ | ({"INITIAL_NO_AUTH_ACTION_COUNT": "0"} if check_keys else {})
+    env = {"INITIAL_NO_AUTH_ACTION_COUNT": "0"} if check_keys else {}
+    process, url = start(free_port(), env)
+    atexit.register(stop, process)
+    return url
+
+
+def start(port: int, env: Mapping[str, str]) -> tuple["subprocess.Popen[bytes]", str]:
+    """Start a server with additional variables; the process and its URL, once it answers."""
     command = [str(Path(sys.executable).with_name("moto_server")), "-p", str(port)]
     process = subprocess.Popen(
-        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, env=os.environ | env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    atexit.register(stop, process)
     url = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 30
     while True:
         with contextlib.suppress(OSError), urlopen(f"{url}/moto-api/", timeout=5):
-            return url
+            return process, url
         assert process.poll() is None, "moto's server ended"
         assert time.monotonic() < deadline, "moto's server does not answer"
         time.sleep(0.05)

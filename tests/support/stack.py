@@ -13,6 +13,7 @@ import yaml
 
 from pygeoapi_prefect.embedded.processes import Identity
 from pygeoapi_prefect.embedded.record import Record
+from support.names import guarded
 from support.polling import wait_for
 from support.receiver import ADDRESS
 
@@ -147,7 +148,7 @@ def run(line: list[str], timeout: float = START_SECONDS) -> subprocess.Completed
 def environment() -> dict[str, str]:
     """This process's environment without settings that were meant for another stack."""
     kept = {key: value for key, value in os.environ.items() if key != "PYGEOAPI_URL"}
-    return kept | {"OUTGOING_ALLOWED_HOSTS": ADDRESS}
+    return guarded(kept | {"OUTGOING_ALLOWED_HOSTS": ADDRESS})
 
 
 def write_config(path: Path) -> None:

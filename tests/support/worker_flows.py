@@ -87,6 +87,13 @@ def span(folder: str, job_id: str) -> None:
     note(folder, job_id, ended=time.time())
 
 
+def linger(folder: str, job_id: str) -> None:
+    """Run until there is a file that lets it go."""
+    note(folder, job_id)
+    while not Path(folder, f"{job_id}.go").exists():
+        time.sleep(0.05)
+
+
 def nap(folder: str, job_id: str) -> None:
     note(folder, job_id)
     time.sleep(1.5)
@@ -95,7 +102,8 @@ def nap(folder: str, job_id: str) -> None:
 def greedy(folder: str, job_id: str) -> None:
     note(folder, job_id)
     hoard = [bytearray(16 << 20) for _ in range(64)]
-    raise AssertionError(f"{len(hoard)} blocks of memory are within the limit")
+    time.sleep(600)
+    note(folder, job_id, blocks=len(hoard))
 
 
 def share(folder: str, job_id: str) -> None:
@@ -264,6 +272,22 @@ def kill_then_fail(folder: str, job_id: str) -> None:
         raise OSError("not yet")
 
 
+def fill(folder: str, job_id: str) -> None:
+    """Write until there is no space left."""
+    note(folder, job_id)
+    with Path("filler").open("wb") as file:
+        while True:
+            file.write(bytes(PIECE))
+
+
+def crowd(folder: str, job_id: str) -> None:
+    """Leave no space, and keep it so."""
+    with contextlib.suppress(OSError):
+        fill(folder, job_id)
+    note(folder, job_id)
+    time.sleep(600)
+
+
 def kill_parent(folder: str, job_id: str) -> None:
     note(folder, job_id)
     os.kill(os.getppid(), signal.SIGKILL)
@@ -280,6 +304,7 @@ ACTIONS = (
         sleep_at_first,
         fail_at_first,
         span,
+        linger,
         nap,
         greedy,
         share,
@@ -292,6 +317,7 @@ ACTIONS = (
         chatter,
     ),
     *(segv, leave, vanish, kill, kill_at_first, kill_then_fail, kill_parent),
+    *(fill, crowd),
 )
 
 

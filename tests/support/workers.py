@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -87,6 +87,7 @@ class Pool:
         flow: str,
         version: str = "0" * 16,
         concurrency_limit: int | None = None,
+        queue: str = QUEUE,
         **job_variables: Any,
     ) -> None:
         """Upload the flows as a version, and deploy one of them."""
@@ -105,7 +106,7 @@ class Pool:
             "flow_id": flow_id,
             "version": version,
             "work_pool_name": self.name,
-            "work_queue_name": QUEUE,
+            "work_queue_name": queue,
             "storage_document_id": self.blocks["code"],
             "path": f"{flow}/{version}",
             "entrypoint": f"trial_flows.py:{ENTRYPOINTS[flow]}",
@@ -155,7 +156,16 @@ class Pool:
 
     def wait_for_note(self, run_id: str) -> dict[str, Any]:
         """What a job has written down first."""
-        return wait_for(lambda: self.notes(run_id), 30, "the job has started")[0]
+
+        def seen() -> str:
+            return f"the job has started; it is {self.run(run_id)['state']}"
+
+        return wait_for(lambda: self.notes(run_id), 30, seen)[0]
+
+    def let_go(self, run_id: str) -> None:
+        """Let a job with the action ``linger`` end."""
+        job_id = self.run(run_id)["parameters"]["job_id"]
+        (self.folder / "notes" / f"{job_id}.go").touch()
 
     def log(self, run_id: str) -> list[dict[str, Any]]:
         """The log of a run, in order."""
@@ -210,6 +220,7 @@ class Worker:
         limit: int = 4,
         env: dict[str, str] | None = None,
         type_: str = "pygeoapi",
+        queues: Sequence[str] = (QUEUE,),
     ) -> None:
         self.pool = pool
         self.name = f"w{uuid.uuid4().hex[:4]}"
@@ -226,7 +237,8 @@ class Worker:
         line = [
             *(sys.executable, "-m", "pygeoapi_prefect.embedded.preload", "-"),
             *("prefect.cli.worker,pygeoapi_prefect.worker.worker", "prefect"),
-            *("worker", "start", "--pool", pool.name, "--work-queue", QUEUE, "--type", type_),
+            *("worker", "start", "--pool", pool.name, "--type", type_),
+            *(option for queue in queues for option in ("--work-queue", queue)),
             *("--name", self.name, "--limit", str(limit), "--install-policy", "never"),
         ]
         with self.log.open("wb") as log:

@@ -1,4 +1,4 @@
-"""Settings from pygeoapi's configuration and from the environment."""
+"""Settings from pygeoapi's configuration."""
 
 import re
 from dataclasses import replace
@@ -9,7 +9,6 @@ import pytest
 
 from pygeoapi_prefect.config import (
     ManagerSettings,
-    OutgoingSettings,
     PrefectDeployment,
     Settings,
     load_config,
@@ -198,24 +197,6 @@ def test_only_processes_are_taken() -> None:
     assert invalid == {}
 
 
-def test_the_environment_has_the_limits_of_outgoing_requests() -> None:
-    environ = {
-        "OUTGOING_ALLOWED_HOSTS": " Data.example.org, 10.0.0.0/8 ,",
-        "OUTGOING_MAX_BYTES": "1000",
-        "OUTGOING_TIMEOUT_SECONDS": "2.5",
-    }
-    found = OutgoingSettings.from_env(environ)
-    assert found.allowed_hosts == ("data.example.org", "10.0.0.0/8")
-    assert (found.max_bytes, found.timeout_seconds) == (1000, 2.5)
-    assert OutgoingSettings.from_env({"OUTGOING_MAX_BYTES": ""}) == OutgoingSettings()
-
-
-@pytest.mark.parametrize("value", ["much", "0", "-1"])
-def test_a_wrong_variable_is_named(value: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"OUTGOING\.max_bytes"):
-        OutgoingSettings.from_env({"OUTGOING_MAX_BYTES": value})
-
-
 def test_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "config.yml"
     file.write_text("server:\n  url: ${SOME_URL:-http://default}\n")
@@ -320,3 +301,51 @@ def test_fault_12_anchors_are_extended_as_the_configuration_file_shows(tmp_path:
     assert (plain.crash_retries, plain.timeout_seconds) == (None, 600)
     assert replace(target, crash_retries=None, timeout_seconds=600) == plain
     assert first.prefect.result_storage == others[0].prefect.result_storage
+
+
+def access(**values: Any) -> Any:
+    return settings(manager={"access": values}).manager.access
+
+
+def test_access_is_open_without_the_key_and_closed_with_it() -> None:
+    assert settings(manager={}).manager.access is None
+    assert access(keys="/etc/keys.json").anonymous == "none"
+    found = access(anonymous="execute", roles={"read": ["p"], "execute": []})
+    assert found.keys is None
+    assert (found.roles.read, found.roles.execute) == (("p",), ())
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, "set 'keys', 'anonymous' or both"),
+        ({"anonymous": "none"}, "set 'keys', 'anonymous' or both"),
+        (None, "must not be empty; remove the key"),
+        ({"anonymous": None}, "server.manager.access.anonymous: "),
+        ({"anonymous": "root"}, "server.manager.access.anonymous: "),
+        ({"anonymous_": "read"}, "access.anonymous_: unknown key; did you mean anonymous?"),
+        ({"key": "/k"}, "access.key: unknown key; did you mean keys?"),
+        ({"keys": "/k", "oidc": {}}, "server.manager.access.oidc: unknown key"),
+        ({"keys": "/k", "proxy": {}}, "server.manager.access.proxy: unknown key"),
+        ({"keys": "k"}, "server.manager.access.keys: Value error, must be an absolute path"),
+        ({"keys": "/k", "roles": {"executes": ["p"]}}, "unknown key; did you mean execute?"),
+        ({"keys": "/k", "roles": {"admin": ["p"]}}, "server.manager.access.roles.admin: unknown"),
+        ({"keys": "/k", "roles": {"read": "p"}}, "server.manager.access.roles.read: "),
+    ],
+)
+def test_a_wrong_setting_of_access_is_refused(values: Any, told: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(manager={"access": values})
+    assert told in str(caught.value)
+
+
+def test_access_and_the_schemes_of_a_proxy_exclude_each_other() -> None:
+    both = {"access": {"keys": "/k"}, "security_schemes": {"login": {"type": "http"}}}
+    with pytest.raises(ConfigurationError, match="cannot be used together with 'access'"):
+        settings(manager=both)
+
+
+def test_listed_processes_that_are_not_configured_are_found() -> None:
+    lists = access(anonymous="read", roles={"read": ["p", "q", "r"], "execute": ["p", "q"]}).roles
+    assert lists.unknown({"p"}) == ["q", "r"]
+    assert lists.unknown({"p", "q", "r"}) == []

@@ -41,6 +41,7 @@ class BenchSleepProcessor(BasePrefectProcessor):
         title="Sleep",
         description="Runs until it is stopped",
         jobControlOptions=[
+            schemas.ProcessJobControlOption.SYNC_EXECUTE,
             schemas.ProcessJobControlOption.ASYNC_EXECUTE,
             schemas.ProcessJobControlOption.DISMISS,
         ],

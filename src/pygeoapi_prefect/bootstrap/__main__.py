@@ -1,9 +1,8 @@
-"""``python -m pygeoapi_prefect.bootstrap [export|import]``; see the room's README."""
+"""``python -m pygeoapi_prefect.bootstrap [COMMAND]``; see the room's README for the commands."""
 
 import logging
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from minio.error import MinioAdminException, MinioException
@@ -18,7 +17,8 @@ from pygeoapi_prefect.bootstrap.stores import (
     set_expiry,
 )
 from pygeoapi_prefect.config import Settings, load_config
-from pygeoapi_prefect.errors import ConfigurationError, StackError
+from pygeoapi_prefect.environment import BucketSettings, ExpirySettings
+from pygeoapi_prefect.errors import ConfigurationError, EngineUnavailable, StackError
 
 LOGGER = logging.getLogger("pygeoapi_prefect.bootstrap")
 POOL = QUEUE = "pygeoapi"
@@ -30,56 +30,43 @@ BLOCKS = (
     ("test-sb1", "code", "/test-sb1"),
     ("test-sb1-results", "results", "/test-sb1"),
 )
+WRONG_KEY = (
+    "probably PREFECT_ENCRYPTION_KEY in .env is not the key that its blocks are encrypted with. "
+    "Put the old key back; scripts/rotate PREFECT_ENCRYPTION_KEY replaces it"
+)
 
 
-def buckets_of(environ: Mapping[str, str]) -> dict[str, str]:
+def buckets() -> dict[str, str]:
     """The buckets of the stack by what they hold."""
-    return {
-        "code": environ.get("CODE_BUCKET") or "pygeoapi-flows",
-        "results": environ.get("RESULT_BUCKET") or "pygeoapi-results",
-    }
+    return BucketSettings.from_env().model_dump()
 
 
-def days_of(environ: Mapping[str, str]) -> int | None:
-    """After how many days outputs expire; None keeps them.
-
-    Raises:
-        ConfigurationError: It is not a positive number.
-    """
-    text = environ.get("RESULT_DAYS") or ""
-    if not text:
-        return None
-    if not text.isdecimal() or int(text) == 0:
-        raise ConfigurationError(f"RESULT_DAYS is {text!r}: it must be a number of days, or empty")
-    return int(text)
-
-
-def prepare_store(environ: Mapping[str, str]) -> None:
+def prepare_store() -> None:
     """Make buckets, expiry and, where the store is the stack's own MinIO, the services' key.
 
     Raises:
         ConfigurationError: A variable is missing or wrong.
     """
-    services = Endpoint.from_env(environ)
-    buckets = buckets_of(environ)
+    services, names = Endpoint.from_env(), buckets()
+    days = ExpirySettings.from_env().result_days
     owner = services
-    if services.url == environ.get("MINIO_URL"):
+    if services.url == os.environ.get("MINIO_URL"):
         root = Endpoint(
             services.url,
-            environ["MINIO_ROOT_USER"],
-            environ["MINIO_ROOT_PASSWORD"],
+            os.environ["MINIO_ROOT_USER"],
+            os.environ["MINIO_ROOT_PASSWORD"],
             services.region,
         )
         owner = root
     client = owner.client()
-    ensure_buckets(client, buckets.values())
+    ensure_buckets(client, names.values())
     if owner is not services:
-        ensure_account(owner, services.key, services.secret, buckets.values())
-    if owner is not services or days_of(environ):  # another's rules are not ours to remove
-        set_expiry(client, buckets["results"], days_of(environ))
+        ensure_account(owner, services.key, services.secret, names.values())
+    if owner is not services or days:  # another's rules are not ours to remove
+        set_expiry(client, names["results"], days)
 
 
-def prepare_prefect(environ: Mapping[str, str]) -> None:
+def prepare_prefect() -> None:
     """Make blocks, pool, queue and all deployments.
 
     A process that cannot be deployed is logged as an error: the others are served without it.
@@ -87,17 +74,52 @@ def prepare_prefect(environ: Mapping[str, str]) -> None:
     Raises:
         StackError: The configuration is invalid, or Prefect rejects a request.
     """
-    from pygeoapi_prefect import storage
+    from pygeoapi_prefect.bootstrap import draining
     from pygeoapi_prefect.deploy.every import deploy_every
     from pygeoapi_prefect.engine.pools import ensure_queue
     from pygeoapi_prefect.process.registry import Registry
 
-    registry = Registry(Settings.from_config(load_config(Path(environ["PYGEOAPI_CONFIG"]))))
+    registry = Registry(Settings.from_config(load_config(Path(os.environ["PYGEOAPI_CONFIG"]))))
     ensure_queue(POOL, QUEUE)
-    buckets = buckets_of(environ)
-    for name, content, folder in BLOCKS:
-        storage.save_remote_block(name, f"s3://{buckets[content]}{folder}", {})
+    save_blocks()
     deploy_every(registry)
+    draining.resume(POOL)
+
+
+def save_blocks() -> None:
+    """Make or overwrite the blocks of the two buckets.
+
+    Raises:
+        ConfigurationError: Prefect cannot read the blocks that are there.
+        EngineUnavailable: Prefect does not answer.
+    """
+    from pygeoapi_prefect import storage
+    from pygeoapi_prefect.engine import client
+
+    names = buckets()
+    try:
+        for name, content, folder in BLOCKS:
+            storage.save_remote_block(name, f"s3://{names[content]}{folder}", {})
+    except EngineUnavailable as error:
+        client.check()  # otherwise it is an outage
+        raise ConfigurationError(f"{error} although it is ready: {WRONG_KEY}") from error
+
+
+def drain_or_resume(command: str, seconds: str) -> None:
+    """Run the commands ``drain [SECONDS]`` and ``resume [SECONDS]``.
+
+    Raises:
+        ConfigurationError: The number is none.
+        StackError: Prefect does not answer, or jobs are left after these seconds.
+    """
+    from pygeoapi_prefect.bootstrap import draining
+
+    if seconds and not seconds.isdecimal():
+        raise ConfigurationError(f"{seconds!r} is not a number of seconds")
+    if command == "resume":
+        draining.resume(POOL, float(seconds or 0))
+    elif not draining.drain(POOL, float(seconds) if seconds else None):
+        raise StackError("Jobs are left; workers claim no more until scripts/resume")
 
 
 def run(command: str) -> None:
@@ -107,16 +129,22 @@ def run(command: str) -> None:
         StackError: It cannot be done; says what to change.
     """
     if command == "":
-        prepare_store(os.environ)
-        prepare_prefect(os.environ)
+        prepare_store()
+        prepare_prefect()
         return
-    client, buckets = Endpoint.from_env().client(), buckets_of(os.environ)
+    name, _, argument = command.partition(" ")
+    if name in ("drain", "resume"):
+        drain_or_resume(name, argument)
+        return
+    client, names = Endpoint.from_env().client(), buckets()
     if command == "export":
-        count = export(client, buckets, sys.stdout.buffer)
+        count = export(client, names, sys.stdout.buffer)
     elif command == "import":
-        count = restore(client, buckets, sys.stdin.buffer)
+        count = restore(client, names, sys.stdin.buffer)
     else:
-        raise ConfigurationError(f"unknown command {command!r}: use export, import or no command")
+        raise ConfigurationError(
+            f"unknown command {command!r}: use export, import, drain, resume or none"
+        )
     LOGGER.info("%s: %d objects", command, count)
 
 

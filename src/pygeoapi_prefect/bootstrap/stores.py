@@ -188,7 +188,9 @@ def restore(client: Minio, buckets: Mapping[str, str], source: IO[bytes]) -> int
                 name, _, key = entry.name.partition("/")
                 content = tar.extractfile(entry)
                 if name not in buckets or not key or content is None:
-                    raise ConfigurationError(f"{entry.name!r} is not of {', '.join(buckets)}")
+                    raise ConfigurationError(
+                        f"{entry.name!r} is in none of the buckets {', '.join(buckets)}"
+                    )
                 with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
                     shutil.copyfileobj(content, spool, SPOOL_BYTES)
                     spool.seek(0)

@@ -4,7 +4,8 @@ Loaded by every ``import pygeoapi``: nothing here imports Prefect or the rest of
 module level, only inside the commands.
 """
 
-from pygeoapi_prefect.cli import infrastructure, processes  # they add their commands to the group
+# They add their commands to the group.
+from pygeoapi_prefect.cli import infrastructure, keys, processes
 from pygeoapi_prefect.cli.group import root
 
-__all__ = ["infrastructure", "processes", "root"]
+__all__ = ["infrastructure", "keys", "processes", "root"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @click.group(name="prefect")
 def root() -> None:
-    """Deploy processes to Prefect and make what they need there."""
+    """Deploy processes to Prefect, and create the pools and blocks that they need."""
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,5 +83,8 @@ def where_prefect_is() -> str:
 
     url = api_url()
     if url is None:
-        return "PREFECT_API_URL is not set; for example http://127.0.0.1:4200/api"
+        return (
+            "PREFECT_API_URL is not set: set it to the address of Prefect's API, "
+            "for example http://127.0.0.1:4200/api"
+        )
     return f"PREFECT_API_URL is {url}: is the Prefect server running there?"

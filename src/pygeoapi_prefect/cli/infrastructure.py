@@ -19,7 +19,7 @@ REMOTE_PATH = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+(/.*)?")
 def create_storage_block(
     block_name: str, base_path: str, endpoint_url: str | None, key: str | None, secret: str | None
 ) -> None:
-    """Create or overwrite the block BLOCK_NAME over a store.
+    """Create or overwrite the block BLOCK_NAME, which gives access to a store.
 
     BASE_PATH is an address such as s3://bucket/folder, or an absolute path of this machine. Without
     KEY, processes find their credentials in their environment (AWS_ACCESS_KEY_ID ...), and none

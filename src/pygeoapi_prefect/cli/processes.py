@@ -36,7 +36,9 @@ def deploy_process(process_id: str | None, everything: bool, config: Path) -> No
     elif process_id in registry.unavailable:
         raise click.ClickException(registry.unavailable[process_id])
     elif process_id not in registry.ids():
-        raise click.BadParameter(f"Process {process_id!r} not found", param_hint="PROCESS_ID")
+        raise click.BadParameter(
+            f"There is no process {process_id!r} in the configuration", param_hint="PROCESS_ID"
+        )
     else:
         with prefect_api():
             deploy_one(registry.get(process_id))
@@ -51,7 +53,7 @@ def deploy_all(registry: "Registry") -> None:
         try:
             process = registry.get(process_id)
             if process.flow is not None and process.settings.prefect.deployment is None:
-                click.echo(f"Process {process_id!r} has no deployment configured, skipping...")
+                click.echo(f"Process {process_id!r} has no processor.prefect.deployment: skipped")
                 continue
             deploy_one(process)
         except StackError as error:
@@ -77,7 +79,7 @@ def deploy_one(process: "Process") -> None:
     from pygeoapi_prefect.deploy.deployments import deploy
 
     if process.flow is None:
-        click.echo(f"Process {process.id!r} is not deployable with prefect, skipping...")
+        click.echo(f"Process {process.id!r} runs in the web process, without a deployment: skipped")
         return
     click.echo(f"Deploying process {process.id!r} with prefect...")
     deployed = deploy(process)

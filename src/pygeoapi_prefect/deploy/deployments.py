@@ -173,7 +173,8 @@ def _row(process: Process) -> DeploymentRow:
 def _full_name(flow: Flow[..., Any], target: PrefectDeployment) -> str:
     if set(target.name) & BANNED or not target.name:
         raise ConfigurationError(
-            f"the deployment name {target.name!r} is empty or has one of {' '.join(sorted(BANNED))}"
+            f"the deployment name {target.name!r} is empty or contains one of "
+            f"{' '.join(sorted(BANNED))}"
         )
     return f"{flow.name}/{target.name}"
 

@@ -105,7 +105,7 @@ def collect(flow: Flow[..., Any], processor: type, ignore_file: Path | None = No
         paths = [source.file.name, *_sibling(source, processor)]
     main = source.file.relative_to(root).as_posix()
     if main not in paths:
-        raise PackageError(f"{main} holds the flow '{flow.name}', but is ignored")
+        raise PackageError(f"{main} holds the flow '{flow.name}', but the ignore file excludes it")
     _check_imports(source.file)
     return Package(_gathered(root, paths, main, ignore_file), f"{main}:{name}")
 
@@ -158,7 +158,9 @@ def _name_of(flow: Flow[..., Any], source: _Source) -> str:
     for name, value in vars(sys.modules[source.module]).items():
         if isinstance(value, Flow) and value.fn is flow.fn:
             return name
-    raise PackageError(f"the flow '{flow.name}' has no name of its own in {source.file.name}")
+    raise PackageError(
+        f"the flow '{flow.name}' must be assigned to a name at the top level of {source.file.name}"
+    )
 
 
 def _require_same_package(flow: _Source, processor: _Source) -> None:

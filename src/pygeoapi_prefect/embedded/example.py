@@ -37,7 +37,7 @@ def run_example(url: str, flows: Sequence[Path], say: Callable[[str], None]) -> 
             headers={"Content-Type": "application/json", "Prefer": "respond-async"},
         )
         if reply.status_code != httpx.codes.CREATED:
-            raise EmbeddedError(f"The job was rejected: {reply.status_code} {reply.text}")
+            raise EmbeddedError(f"The job was not accepted: {_answer(reply)}")
         job_id = reply.json()["jobID"]
         say(f"  {reply.status_code} job {job_id}")
         say(f"GET /jobs/{job_id}")
@@ -45,7 +45,7 @@ def run_example(url: str, flows: Sequence[Path], say: Callable[[str], None]) -> 
         for job in follow(client, job_id):
             say(f"  {time.monotonic() - began:4.1f} s  {in_words(job)}")
         if job["status"] != "successful":
-            raise EmbeddedError(f"The job ended as {job['status']}")
+            raise EmbeddedError(f"The job ended with the status {job['status']!r}")
         say(f"GET /jobs/{job_id}/results")
         say(shown(client.get(f"/jobs/{job_id}/results")))
 
@@ -95,9 +95,13 @@ def shown(reply: httpx.Response) -> str:
         EmbeddedError: The reply is an error.
     """
     if reply.is_error:
-        raise EmbeddedError(f"The results could not be read: {reply.status_code} {reply.text}")
+        raise EmbeddedError(f"The results could not be read: {_answer(reply)}")
     lines = (line.rstrip() for line in reply.text.splitlines())
     return "\n".join(
         f"  {line if len(line) <= SHOWN_WIDTH else line[:SHOWN_WIDTH] + ' ...'}".rstrip()
         for line in lines
     )
+
+
+def _answer(reply: httpx.Response) -> str:
+    return f"the server answered with status {reply.status_code}: {reply.text}"

@@ -107,6 +107,8 @@ def prefect_environment(layout: Layout) -> dict[str, str]:
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         # Delay before a job postponed by its concurrency limit is tried again.
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
+        # Each waiting run that Prefect marks as late costs it a change of state.
+        "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "3600",
         "PREFECT_SERVER_UI_API_URL": layout.prefect_api_url,
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     }

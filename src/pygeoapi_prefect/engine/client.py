@@ -18,7 +18,7 @@ from pygeoapi_prefect.errors import EngineUnavailable
 
 TIMEOUT = httpx.Timeout(10, connect=2)
 READY_TIMEOUT = httpx.Timeout(3, connect=2)
-# uvicorn closes an idle connection after 5 s: expire first, so that no request meets a closed one.
+# uvicorn closes an idle connection after 5 s. Ours expire earlier: no request uses a closed one.
 LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=4)
 
 _lock = threading.Lock()
@@ -27,10 +27,10 @@ _clients: dict[int, tuple[SyncPrefectClient, SettingsContext]] = {}
 
 @contextmanager
 def api() -> Iterator[SyncPrefectClient]:
-    """Lend this process's Prefect client; safe in threads, and after a fork.
+    """Provide this process's Prefect client; safe in threads and after a fork.
 
-    Prefect's own retries are off within: they back off for minutes, and a client of ours that is
-    told 503 at once can decide for itself.
+    Prefect's own retries are turned off here: they would back off for minutes. A client that gets a
+    503 at once can decide for itself whether to try again.
 
     Raises:
         EngineUnavailable: Prefect is unreachable, too slow or answers with a server error.
@@ -42,7 +42,7 @@ def api() -> Iterator[SyncPrefectClient]:
 
 
 def adopt(client: SyncPrefectClient) -> None:
-    """Use a client that is there already as this process's own; that of a job's run."""
+    """Use an existing client, that of a job's run, as the client of this process."""
     with _lock:
         _keep(client)
 
@@ -57,8 +57,8 @@ def send(call: routes.Call, timeout: httpx.Timeout = TIMEOUT) -> Any:
     """Send a request to Prefect's API.
 
     Returns:
-        The answer as plain JSON; None if it has no body. Prefect's own models cost about a
-        millisecond for each run.
+        The answer as plain JSON; None if it has no body. Building Prefect's own models would take
+        about a millisecond for each run.
 
     Raises:
         EngineUnavailable: Prefect is unreachable, too slow or answers with a server error, or
@@ -67,7 +67,7 @@ def send(call: routes.Call, timeout: httpx.Timeout = TIMEOUT) -> Any:
         httpx.HTTPStatusError: Prefect rejects the request.
     """
     with answered_by_prefect(call), api() as client:
-        # The routes are typed as a closed set of templates; these are the same, filled in.
+        # Prefect types the path as one of its templates; ours is a template with values filled in.
         path = cast(Any, call.path)
         response = client.request(
             call.method, path, json=call.body, params=dict(call.query) or None, timeout=timeout
@@ -76,17 +76,17 @@ def send(call: routes.Call, timeout: httpx.Timeout = TIMEOUT) -> Any:
 
 
 def check() -> None:
-    """Ask Prefect's API whether it is ready, its database included.
+    """Check that Prefect's API and its database are ready.
 
     Raises:
-        EngineUnavailable: It is not, or something else answers at its address.
+        EngineUnavailable: They are not ready, or something else answers at Prefect's address.
     """
     send(routes.ready(), READY_TIMEOUT)
 
 
 @contextmanager
 def answered_by_prefect(call: routes.Call) -> Iterator[None]:
-    """Translate the 404 of a route that every Prefect server has: it is not Prefect's.
+    """Translate the 404 of a route that every Prefect server has: Prefect did not send it.
 
     Raises:
         EngineUnavailable: The answer was 404.
@@ -114,5 +114,5 @@ def _client() -> tuple[SyncPrefectClient, SettingsContext]:
 
 
 def _keep(client: SyncPrefectClient) -> None:
-    _clients.clear()  # what a parent process had is not ours to use
+    _clients.clear()  # a fork must not use the client of its parent
     _clients[os.getpid()] = client, without_retries()

@@ -10,7 +10,7 @@ from pygeoapi_prefect.errors import DeploymentNotFound
 
 
 class DeployedFlows:
-    """The deployments that runs were created of; one instance serves all threads."""
+    """Deployments with their identifiers; one instance serves all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,8 +22,8 @@ class DeployedFlows:
         Args:
             flow: Name of the flow.
             deployment: Name of the deployment.
-            create: Creates the run; called with the identifier of the deployment, again with
-                another one if the deployment has been made anew since it was read.
+            create: Creates the run; called with the identifier of the deployment, and again with
+                the new identifier if the deployment was replaced after it was read.
 
         Raises:
             DeploymentNotFound: There is no such deployment.

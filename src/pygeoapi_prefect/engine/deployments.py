@@ -21,13 +21,13 @@ def find(flow: str, name: str) -> Json | None:
     try:
         found: Json = send(routes.find_deployment(flow, name))
     except ObjectNotFound:
-        check()  # is it Prefect that says so?
+        check()  # the 404 may not be Prefect's
         return None
     return found
 
 
 def find_id(flow: str, name: str) -> str | None:
-    """Read the identifier of the deployment ``<flow>/<name>``; as ``find`` otherwise."""
+    """Read the identifier of the deployment ``<flow>/<name>``; otherwise like ``find``."""
     found = find(flow, name)
     return None if found is None else str(found["id"])
 
@@ -36,7 +36,7 @@ def apply(flow: str, name: str, wanted: Mapping[str, Any]) -> bool:
     """Create or update the deployment ``<flow>/<name>``; an update keeps its schedules.
 
     Args:
-        flow: Name of the flow, which is created if there is none.
+        flow: Name of the flow, which is created if it does not exist.
         name: Name of the deployment.
         wanted: Members of Prefect's ``DeploymentCreate``, as JSON.
 
@@ -79,7 +79,7 @@ def iterate() -> Iterator[Json]:
 
 
 def _member(existing: Json, key: str) -> Any:
-    """A member as it was sent; Prefect answers a concurrency limit as an object of its own."""
+    """A member as it was sent; Prefect returns a concurrency limit as a separate object."""
     if key == "concurrency_limit":
         return (existing.get("global_concurrency_limit") or {}).get("limit")
     return existing.get(key)

@@ -1,22 +1,25 @@
 """End of a run's process, as data of the run's last state.
 
-The worker writes it, the web process reads it. The messages of states are Prefect's, the flow's or
-the operator's, and may name code and paths; what a client is told of a crash is made of this.
+The worker writes this data, and the web process makes the client's message of a crash from it. The
+message of the state itself is for operators: it may come from Prefect or the flow, and may name
+code and paths.
 """
 
 import signal
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pygeoapi_prefect.errors import JobEndedError, JobFailedError, JobLostError
+
 MEMBER = "pygeoapi_ending"
 """Member of the state's data that says how the process ended."""
 
 Kind = Literal["signal", "exit", "memory", "lost", "start"]
-"""A signal, an exit status of its own, its memory limit, its worker's end; or it did not begin."""
+"""Cause: a signal, an exit status, the memory limit, a part of the server; or it did not start."""
 
 
 def as_data(kind: Kind, number: int = 0) -> dict[str, Any]:
-    """The data of the state that ends the run.
+    """Return the data of the state that ends the run.
 
     Args:
         kind: What happened to the process.
@@ -25,7 +28,7 @@ def as_data(kind: Kind, number: int = 0) -> dict[str, Any]:
     return {MEMBER: {"kind": kind, "number": number}}
 
 
-def sentence(state_data: object) -> str | None:
+def failure(state_data: object) -> JobFailedError | None:
     """Explanation for a client; None if the state does not describe the end of the process."""
     told = state_data.get(MEMBER) if isinstance(state_data, Mapping) else None
     if not isinstance(told, Mapping):
@@ -33,23 +36,28 @@ def sentence(state_data: object) -> str | None:
     number = told.get("number")
     match told.get("kind"):
         case "signal" if number == signal.SIGKILL:
-            return "The process was killed by the system, probably out of memory"
+            return JobEndedError("The process was killed by the system, probably out of memory")
         case "signal" if isinstance(number, int):
             name = signal_name(number).removeprefix("signal ")
-            return f"The process was ended by signal {name}"
+            return JobEndedError(f"The process was ended by signal {name}")
         case "exit" if isinstance(number, int):
-            return f"The process exited with status {number}"
+            return JobFailedError(f"The process exited with status {number}")
         case "memory" if isinstance(number, int):
-            return f"The process exceeded its memory limit of {number} MiB"
+            return JobEndedError(f"The process exceeded its memory limit of {number} MiB")
         case "lost":
-            return "The job was lost with its worker; it can be submitted again"
+            return JobLostError("The server lost the job; it may be sent again")
         case "start":
-            return "The process could not be started"
+            return JobFailedError("The process could not be started")
     return None
 
 
+def is_lost(state_data: object) -> bool:
+    """Return true if the server lost the run: another process than the run's wrote this state."""
+    return isinstance(failure(state_data), JobLostError)
+
+
 def signal_name(number: int) -> str:
-    """Name of a signal, such as ``SIGSEGV``, or ``signal 200`` for one that has none."""
+    """Name of a signal, such as ``SIGSEGV``, or ``signal 200`` if it has no name."""
     try:
         return signal.Signals(number).name
     except ValueError:

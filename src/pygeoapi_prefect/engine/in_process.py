@@ -1,4 +1,4 @@
-"""Runs a flow in this process; Prefect's engine records it as it does everywhere."""
+"""Runs a flow in this process; Prefect's engine records the run like any other."""
 
 import asyncio
 import inspect
@@ -20,15 +20,17 @@ def create(
     parameters: Mapping[str, Any],
     tags: Sequence[str],
     labels: Mapping[str, str],
+    idempotency_key: str,
 ) -> FlowRun:
     """Record a run that is about to begin here, without a deployment.
 
     Args:
-        flow: The flow; Prefect knows it by its name.
+        flow: The flow; Prefect identifies it by its name.
         name: Name of the run.
         parameters: Parameters, for the record.
         tags: Tags of the run.
         labels: Labels of the run.
+        idempotency_key: The same key gives the same run again.
 
     Raises:
         EngineUnavailable: Prefect cannot be reached.
@@ -40,6 +42,7 @@ def create(
         "parameters": dict(parameters),
         "tags": list(tags),
         "labels": dict(labels),
+        "idempotency_key": idempotency_key,
         "state": {"type": "PENDING"},
         "empirical_policy": {
             "retries": flow.retries,
@@ -50,8 +53,8 @@ def create(
 
 
 def run(flow: Flow[..., Any], flow_run: FlowRun, parameters: Mapping[str, Any]) -> None:
-    """Run a flow, of either kind, to its end; how it ended is in its run."""
-    with suppress(SystemExit):  # Prefect has recorded it; it is not to end this process
+    """Run a synchronous or asynchronous flow to its end; the state of the run says how it ended."""
+    with suppress(SystemExit):  # Prefect has recorded it, and it must not end this process
         ended = flow_engine.run_flow(
             flow, flow_run=flow_run, parameters=dict(parameters), return_type="state"
         )

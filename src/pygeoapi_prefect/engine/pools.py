@@ -8,15 +8,17 @@ from pygeoapi_prefect.engine.client import check, send
 from pygeoapi_prefect.engine.routes import Call, Json
 
 POOL_TYPE = "process"
+DRAIN_MARK = "(drained: its jobs wait for scripts/resume or docker compose up)"
+"""Ends the description of a pool that ``pause`` has paused, for people and for ``resume``."""
 
 
 def ensure_queue(pool: str, queue: str, priority: int | None = None) -> bool:
-    """Create a work pool (of type ``process``) and a queue in it; False if both were there.
+    """Create a work pool (of type ``process``) and a queue in it; False if nothing had to change.
 
     Args:
         pool: Name of the pool.
         queue: Name of the queue.
-        priority: Priority that the queue is to have; None leaves it to Prefect, or to an operator.
+        priority: Priority of the queue; None leaves it to Prefect or to an operator.
 
     Raises:
         EngineUnavailable: Prefect cannot be reached.
@@ -25,7 +27,7 @@ def ensure_queue(pool: str, queue: str, priority: int | None = None) -> bool:
         send(routes.read_pool(pool))
         existing = send(routes.read_queue(pool, queue))
     except ObjectNotFound:
-        check()  # is it Prefect that says so?
+        check()  # the 404 may not be Prefect's
     else:
         if priority in (None, existing["priority"]):
             return False
@@ -38,9 +40,9 @@ def ensure_queue(pool: str, queue: str, priority: int | None = None) -> bool:
 
 
 def queue_state(pool: str, queue: str) -> str | None:
-    """Say why jobs of a work queue are not being taken just now; None if a worker takes them.
+    """Explain why jobs of a work queue wait; None if a worker claims them.
 
-    A worker asks for work every few seconds; Prefect says after a minute that none does.
+    A worker polls the queue every few seconds; after a minute without a poll, Prefect reports it.
     """
     try:
         found = send(routes.read_queue(pool, queue))
@@ -55,8 +57,60 @@ def queue_state(pool: str, queue: str) -> str | None:
     return None
 
 
+def pause(pool: str) -> None:
+    """Pause a work pool, so that no worker claims its runs; they are accepted and wait.
+
+    A pool that an operator has paused stays as it is: ``resume`` does not resume it.
+
+    Raises:
+        EngineUnavailable: Prefect cannot be reached.
+    """
+    found = _found(pool)
+    if found and not found["is_paused"]:
+        description = f"{found['description'] or ''} {DRAIN_MARK}".lstrip()
+        send(routes.update_pool(pool, {"is_paused": True, "description": description}))
+
+
+def resume(pool: str) -> bool:
+    """Resume a work pool that ``pause`` has paused; False if it has not.
+
+    Raises:
+        EngineUnavailable: Prefect cannot be reached.
+    """
+    description = str((_found(pool) or {}).get("description") or "")
+    if not description.endswith(DRAIN_MARK):
+        return False
+    before = description.removesuffix(DRAIN_MARK).rstrip() or None
+    send(routes.update_pool(pool, {"is_paused": False, "description": before}))
+    return True
+
+
+def claimed_runs(pool: str) -> list[Json]:
+    """Read the runs of a pool that a worker has claimed and that have not ended.
+
+    Raises:
+        EngineUnavailable: Prefect cannot be reached.
+    """
+    found: list[Json] = []
+    while True:
+        page = send(routes.filter_claimed_runs(pool, offset=len(found)))
+        found += page
+        if len(page) < routes.PAGE:
+            return found
+
+
+def _found(pool: str) -> Json | None:
+    """The pool, or None if it does not exist, as in a new stack."""
+    try:
+        found: Json = send(routes.read_pool(pool))
+    except ObjectNotFound:
+        check()  # the 404 may not be Prefect's
+        return None
+    return found
+
+
 def _create(call: Call) -> None:
-    """Create what another process may have created meanwhile."""
+    """Create an object unless another process has created it in the meantime."""
     try:
         send(call)
     except httpx.HTTPStatusError as error:
@@ -67,10 +121,11 @@ def _create(call: Call) -> None:
 def _template() -> Json:
     """The template of Prefect's process worker, without the schemas of its variables.
 
-    Prefect validates the variables of every new run against their schemas, a third of the time that
-    it needs to create one. Names alone cost it less, and the workers check the rest.
+    Prefect validates the variables of every new run against these schemas, which takes a third of
+    the time that it needs to create the run. Names alone take less time, and the workers validate
+    the values.
     """
-    # half a second, needed once
+    # Imported here because it takes half a second and is needed only once.
     from pygeoapi_prefect.engine.internals.workers import base_job_template
 
     template = base_job_template()

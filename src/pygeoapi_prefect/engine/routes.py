@@ -16,7 +16,7 @@ from pygeoapi_prefect.models.message import clean
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Json = dict[str, Any]
 PAGE = 200
-"""The most rows that one request to Prefect may ask for."""
+"""Largest number of rows that one request to Prefect may ask for."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Call:
         values: Values of the template's parameters, not yet percent-encoded.
         body: JSON body; None sends none.
         query: Query parameters.
-        always_there: True for a route that every Prefect server answers: a 404 comes from something
-            else at its address.
+        always_there: True for a route that every Prefect server has: a 404 then comes from
+            something else at its address.
     """
 
     method: Method
@@ -57,7 +57,7 @@ def create_run(deployment_id: str, body: Json) -> Call:
 
 
 def record_run(body: Json) -> Call:
-    """Record a run that no deployment made."""
+    """Record a run without a deployment."""
     return Call("POST", "/flow_runs/", body=body, always_there=True)
 
 
@@ -101,16 +101,48 @@ def count_runs(flow_runs: Mapping[str, Any]) -> Call:
 
 
 def scheduled_runs(pool: str, queues: Sequence[str], *, before: str, limit: int) -> Call:
-    """Read the runs that are due, by priority and time; none of paused or full queues.
+    """Read the runs that are due, by priority and time, except those of paused or full queues.
 
     Args:
         pool: Name of the work pool.
-        queues: Names of its queues; none means all.
-        before: RFC 3339 time until which a run is due.
+        queues: Names of its queues; an empty sequence means all.
+        before: RFC 3339 time; runs that are due by then are read.
         limit: Largest number of runs.
     """
     body = {"work_queue_names": list(queues), "scheduled_before": before, "limit": limit}
     return Call("POST", "/work_pools/{name}/get_scheduled_flow_runs", {"name": pool}, body)
+
+
+def filter_due_runs(
+    queues: Sequence[str],
+    tags: Mapping[str, Any],
+    *,
+    before: str,
+    limit: int,
+    without: Sequence[str] = (),
+) -> Call:
+    """Read the runs of some queues that are due and have certain tags, by time only.
+
+    Args:
+        queues: Identifiers of work queues; paused and full ones are not left out.
+        tags: Filter of Prefect's API (``FlowRunFilterTags``).
+        before: RFC 3339 time; runs that are due by then are read.
+        limit: Largest number of runs.
+        without: Identifiers of deployments whose runs are left out.
+    """
+    body: Json = {
+        "work_pool_queues": {"id": {"any_": list(queues)}},
+        "flow_runs": {
+            "state": {"type": {"any_": ["SCHEDULED"]}},
+            "next_scheduled_start_time": {"before_": before},
+            "tags": dict(tags),
+        },
+        "sort": "NEXT_SCHEDULED_START_TIME_ASC",
+        "limit": limit,
+    }
+    if without:
+        body["deployments"] = {"id": {"not_any_": list(without)}}
+    return Call("POST", "/flow_runs/filter", body=body, always_there=True)
 
 
 def set_state(run_id: str, state: Json, *, force: bool = False) -> Call:
@@ -127,7 +159,7 @@ def state(
     data: object = None,
     scheduled_time: str | None = None,
 ) -> Json:
-    """Body of a state, for ``set_state``, its message cleaned; what is None is left out."""
+    """Body for ``set_state``; the message is cleaned, and arguments that are None are omitted."""
     proposed: Json = {"type": type_, "message": clean(message)}
     if name is not None:
         proposed["name"] = name
@@ -139,7 +171,7 @@ def state(
 
 
 def run_states(run_id: str) -> Call:
-    """Read all states that a run has had."""
+    """Read all states that a run has been in."""
     return Call("GET", "/flow_run_states/", query={"flow_run_id": run_id}, always_there=True)
 
 
@@ -212,6 +244,11 @@ def read_pool(name: str) -> Call:
     return Call("GET", "/work_pools/{name}", {"name": name})
 
 
+def update_pool(name: str, changes: Json) -> Call:
+    """Change a work pool."""
+    return Call("PATCH", "/work_pools/{name}", {"name": name}, changes)
+
+
 def create_queue(pool: str, name: str, priority: int | None) -> Call:
     """Create a work queue; 409 if the pool has one of that name."""
     body: Json = {"name": name} if priority is None else {"name": name, "priority": priority}
@@ -263,7 +300,7 @@ def find_block(type_slug: str, name: str) -> Call:
 
 
 def find_log_line(run_id: str, moment: str) -> Call:
-    """Find the line of a run's log of one moment."""
+    """Find the line of a run's log that has a certain timestamp."""
     wanted = {
         "flow_run_id": {"any_": [run_id]},
         "timestamp": {"after_": moment, "before_": moment},

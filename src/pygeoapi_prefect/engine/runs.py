@@ -1,6 +1,7 @@
 """Flow runs: create, find, list, change, remove.
 
-Replies are read as plain JSON: Prefect's own models cost about a millisecond for each run.
+Replies are read as plain JSON: building Prefect's own models would take about a millisecond for
+each run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from pygeoapi_prefect.engine.routes import PAGE
 from pygeoapi_prefect.engine.states import FINAL, StateType
 
 NEVER = datetime.fromtimestamp(0, UTC)
-"""Time of a run that Prefect has none of."""
+"""Time of a run for which Prefect has no time."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ class Run:
 
     Attributes:
         id: Prefect's identifier of the run.
-        state_data: What the state carries; the metadata of the persisted result.
-        labels: Labels of the run; progress is kept there.
-        retries: How often it is repeated if it fails.
+        state_data: Data of the state, such as the metadata of the persisted result.
+        labels: Labels of the run, which include its progress.
+        retries: Number of repetitions after a failure.
     """
 
     id: str
@@ -50,7 +51,7 @@ class Run:
     def from_json(cls, run: Mapping[str, Any]) -> Self:
         """Read one element of Prefect's replies."""
         state = run.get("state") or {}
-        # Prefect filters and sorts by this one; it is the time of the run's first state.
+        # Prefect filters and sorts by ``expected_start_time``, the time of the run's first state.
         times = (run.get(name) for name in ("expected_start_time", "created", "updated"))
         created = next((time for text in times if (time := _time(text))), NEVER)
         return cls(
@@ -88,7 +89,7 @@ def create(
     retries: int | None = None,
     retry_delay: int | None = None,
 ) -> Run:
-    """Queue a run of a deployment; the same idempotency key gives the same run again.
+    """Queue a run of a deployment, or return the run that has the same idempotency key.
 
     Args:
         deployment_id: Identifier of the deployment.
@@ -97,8 +98,8 @@ def create(
         tags: Tags of the run.
         labels: Labels of the run.
         idempotency_key: The same key gives the same run again.
-        retries: How often it is repeated if it fails; None leaves that to the flow.
-        retry_delay: Seconds before it is repeated; None leaves that to the flow.
+        retries: Number of repetitions after a failure; None leaves it to the flow.
+        retry_delay: Seconds before a repetition; None leaves it to the flow.
 
     Raises:
         prefect.exceptions.ObjectNotFound: The deployment does not exist.
@@ -117,7 +118,7 @@ def create(
 
 
 def flow_id(name: str) -> str:
-    """Identifier of the flow of that name, which is created if there is none."""
+    """Return the identifier of the flow of that name, which is created if it does not exist."""
     return str(send(routes.create_flow(name))["id"])
 
 
@@ -153,33 +154,35 @@ def start(
 
 
 def read(run_id: str) -> Run:
-    """One run by Prefect's identifier.
+    """Read a run by Prefect's identifier.
 
     Raises:
-        prefect.exceptions.ObjectNotFound: There is none.
+        prefect.exceptions.ObjectNotFound: There is no such run.
     """
     return Run.from_json(send(routes.read_run(run_id)))
 
 
 def find(name: str) -> Run | None:
-    """The run of that name, or None; names have an index."""
+    """Find the run of that name, or None; Prefect's database has an index of names."""
     runs = list_runs({"name": {"any_": [name]}}, limit=1, offset=0)
     return runs[0] if runs else None
 
 
 def list_runs(flow_runs: Mapping[str, Any], *, limit: int, offset: int) -> list[Run]:
-    """The newest runs that match a filter of Prefect's API (`FlowRunFilter`), ``limit`` <= 200."""
+    """Read the newest runs that match a ``FlowRunFilter``; ``limit`` is at most 200."""
     found = send(routes.filter_runs(flow_runs, limit=limit, offset=offset))
     return [Run.from_json(run) for run in found]
 
 
 def iterate(flow_runs: Mapping[str, Any], offset: int = 0, page: int = PAGE) -> Iterator[Run]:
-    """All runs that match a filter, newest first, read page by page; changing them is no harm.
+    """Read all runs that match a filter, newest first, page by page.
+
+    A caller that changes runs must read all of them first: pages shift when a run stops matching.
 
     Args:
         flow_runs: Filter of Prefect's API (``FlowRunFilter``).
-        offset: How many of the newest are left out.
-        page: How many are likely to be wanted: so many are asked for at a time, at most 200.
+        offset: Number of the newest runs that are skipped.
+        page: Number of runs to request at a time; 200 if it is larger.
     """
     page = min(page, PAGE)
     while found := list_runs(flow_runs, limit=page, offset=offset):
@@ -195,7 +198,7 @@ def count(flow_runs: Mapping[str, Any]) -> int:
 
 
 def cancel(run_id: str) -> None:
-    """Ask for cancellation: a queued run is cancelled at once, a running one by its worker.
+    """Request cancellation: Prefect cancels a queued run at once, its worker a running one.
 
     Raises:
         prefect.exceptions.ObjectNotFound: There is no such run.
@@ -206,13 +209,13 @@ def cancel(run_id: str) -> None:
 def set_state(
     run_id: str, state: StateType, message: str, *, data: object = None, force: bool = False
 ) -> StateType:
-    """Propose a state; returns the one that the run has then, which may be another."""
+    """Propose a state, and return the one that the run has then, which may differ."""
     reply = send(routes.set_state(run_id, routes.state(state, message, data=data), force=force))
     return cast(StateType, reply["state"]["type"]) if reply.get("state") else state
 
 
 def set_tags(run_id: str, tags: Sequence[str]) -> None:
-    """Replace the tags of a run; it is no error if the run is gone."""
+    """Replace the tags of a run; a run that no longer exists is not an error."""
     try:
         send(routes.update_run(run_id, {"tags": list(tags)}))
     except ObjectNotFound:
@@ -220,7 +223,7 @@ def set_tags(run_id: str, tags: Sequence[str]) -> None:
 
 
 def delete(run_id: str) -> None:
-    """Remove a run; it is no error if it is gone."""
+    """Remove a run; a run that no longer exists is not an error."""
     try:
         send(routes.delete_run(run_id))
     except ObjectNotFound:

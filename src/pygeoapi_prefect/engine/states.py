@@ -8,7 +8,9 @@ StateType = Literal[
 ]  # fmt: skip
 FINAL: frozenset[StateType] = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 CLAIMED: tuple[StateType, ...] = ("PENDING", "RUNNING", "CANCELLING")
-"""States of a run that a worker, or a web process, has and that has not ended."""
+"""States of a run that a worker or a web process has claimed and that has not ended."""
+WAITING: tuple[StateType, ...] = ("SCHEDULED", "PENDING")
+"""States of a run that has not begun, or is to be repeated."""
 DISMISSED: tuple[StateType, ...] = ("CANCELLING", "CANCELLED")
 AWAITING_RETRY = "AwaitingRetry"
 """Name of a SCHEDULED state whose process may still be alive."""

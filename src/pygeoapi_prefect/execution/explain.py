@@ -12,7 +12,7 @@ from typing import Any
 
 from pygeoapi_prefect.execution.schema import REFERENCE, Rules, Schema
 from pygeoapi_prefect.execution.wording import TOLD, expected, shown
-from pygeoapi_prefect.models.message import listed
+from pygeoapi_prefect.models.message import counted, listed
 
 Path = tuple[str | int, ...]
 CHUNK = 1000  # number of items that are validated together, because most of a long array is valid
@@ -92,7 +92,8 @@ def _members(
 ) -> Iterator[Fault]:
     missing = [name for name in schema.get("required", ()) if name not in value]
     if missing:
-        yield Fault(path, f"the member {listed(missing)} is missing", value)
+        verb = "is" if len(missing) == 1 else "are"
+        yield Fault(path, f"the {counted('member', missing)} {verb} missing", value)
     declared = schema.get("properties", {})
     for name, part in declared.items():
         if name in value:
@@ -105,7 +106,8 @@ def _members(
     fits = _check(rules, {"patternProperties": patterns, "additionalProperties": others})
     unknown = [n for n in value if n not in declared and not fits({n: value[n]})]
     if others is False and unknown:
-        yield Fault(path, f"unknown member {listed(unknown)}", value)
+        known = f" (known members: {listed(declared)})" if declared else ""
+        yield Fault(path, f"unknown {counted('member', unknown)}{known}", value)
     elif others is not False:
         for name in unknown:
             yield from _faults(value[name], others, (*path, name), rules)
@@ -144,7 +146,10 @@ def _alternatives(
     each = [list(islice(_faults(value, part, path, rules), MOST)) for part in alternatives]
     if not all(each):
         told = expected({"oneOf": alternatives})
-        yield Fault(path, f"{shown(value)} matches more than one of: {told}", value)
+        detail = (
+            f"{shown(value)} matches more than one alternative; expected exactly one of: {told}"
+        )
+        yield Fault(path, detail, value)
     elif all(found[0].schema is not None and found[0].path == path for found in each):
         yield _whole(value, schema if TOLD in schema else {"oneOf": alternatives}, path)
     else:

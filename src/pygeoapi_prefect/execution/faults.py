@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pygeoapi_prefect.errors import InputError, InvalidJobParameterError, MissingJobParameterError
-from pygeoapi_prefect.models.message import MAX_NAME, MAX_NAMES, clean, listed, named
+from pygeoapi_prefect.models.message import MAX_NAME, MAX_NAMES, clean, counted, named
 
 MAX_TOLD = 20
 """Largest number of ``errors`` in a problem."""
@@ -43,11 +43,11 @@ class Faults:
             known: Its inputs, as text.
         """
         if names:
-            self._unknown = f"unknown input {listed(names)}; {known}"
+            self._unknown = f"unknown {counted('input', names)} ({known})"
             self._only_missing = False
             self._number += len(names)
         for name in names[:MAX_NAMES]:
-            self._tell(name, (), f"is unknown; {known}")
+            self._tell(name, (), f"is unknown ({known})")
 
     def missing(self, name: str, detail: str) -> None:
         """Note that an input is missing."""
@@ -93,10 +93,13 @@ class Faults:
         if self._number == 1:
             return told[0]
         many = f"at least {self._number}" if self.are_enough else str(self._number)
-        first = (
-            f", the first {len(self._errors)} listed in 'errors'" if self._number > MAX_TOLD else ""
-        )
-        return f"{many} errors in the inputs{first}: {'; '.join(told)}"
+        listed = ""
+        if self._number > MAX_TOLD:
+            listed = f", the first {len(self._errors)} listed in 'errors'"
+        elif self._number > len(told):
+            listed = ", all listed in 'errors'"
+        numbered = "; ".join(f"({number}) {one}" for number, one in enumerate(told, 1))
+        return f"{many} errors in the inputs{listed}: {numbered}"
 
 
 def pointer(path: Path) -> str:

@@ -13,7 +13,7 @@ from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.execution import explain
 from pygeoapi_prefect.execution.faults import MAX_COUNTED, Faults, pointer
 from pygeoapi_prefect.execution.schema import Rules, rules
-from pygeoapi_prefect.execution.wording import expected
+from pygeoapi_prefect.execution.wording import expected, many
 from pygeoapi_prefect.models.media_types import essence
 from pygeoapi_prefect.models.message import MAX_NAME, clean
 from pygeoapi_prefect.models.uri import is_uri
@@ -117,7 +117,7 @@ class _Input:
             if isinstance(one, dict) and (is_link(one) or is_qualified(one))
         ]
         if len(formed) > MAX_FORMS:
-            self._fault((), f"has more than {MAX_FORMS} links and qualified values")
+            self._fault((), f"expected at most {MAX_FORMS} links and qualified values together")
             return values
         if not formed:
             self._plain(values, range(len(values)))
@@ -151,7 +151,8 @@ class _Input:
             return link
         is_fetched = _is_json(self._schema, link) or (is_text(link) and _takes_text(self._schema))
         if not is_fetched and not _takes_media(self._schema):
-            self._fault(path, "expected a reference to JSON, not to another media type")
+            declared = clean(essence(_media_type(link)), MAX_NAME)
+            self._fault(path, f"expected a reference to JSON, not to {declared}")
             return link
         try:
             self._check(self._name, link, not is_fetched)
@@ -162,8 +163,8 @@ class _Input:
             self._fault((*path, "href"), str(error))
             return link
         for fault in _first(value, self._rules):
-            inside = f" (at {pointer(fault.path)} in the referenced document)"
-            self._fault((*path, "href"), fault.detail + (inside if fault.path else ""))
+            place = f"at {pointer(fault.path)} " if fault.path else ""
+            self._fault((*path, "href"), f"{fault.detail} ({place}in the referenced document)")
         return value
 
     def _fit(self, value: Any, path: explain.Path) -> None:
@@ -192,9 +193,10 @@ class _Input:
             self._fault(path, f"expected the media type {' or '.join(wanted)}, not {told}")
 
     def _count(self, number: int) -> None:
-        least, most = _min_occurs(self._description), self._description.get("maxOccurs", 1)
-        if number < least or (most != "unbounded" and number > int(most)):
-            self._fault((), f"expected {least} to {most} values, not {number}")
+        least, given = _min_occurs(self._description), self._description.get("maxOccurs", 1)
+        most = None if given == "unbounded" else int(given)
+        if number < least or (most is not None and number > most):
+            self._fault((), f"expected {_number_of_values(least, most)}, not {number}")
 
     def _fault(self, path: explain.Path, detail: str) -> None:
         self._found.add(self._name, path, detail)
@@ -243,6 +245,14 @@ def _takes_media(schema: Mapping[str, Any]) -> bool:
 
 def _alternatives(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [schema, *schema.get("oneOf", ()), *schema.get("anyOf", ())]
+
+
+def _number_of_values(least: int, most: int | None) -> str:
+    if most is None:
+        return f"at least {many(least, 'value')}"
+    if least == most:
+        return f"exactly {many(most, 'value')}"
+    return f"at most {many(most, 'value')}" if least == 0 else f"{least} to {many(most, 'value')}"
 
 
 def _min_occurs(description: Mapping[str, Any]) -> int:

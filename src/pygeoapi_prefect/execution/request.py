@@ -4,6 +4,7 @@ OGC API - Processes - Part 1, 7.11.2 and ``execute.yaml``.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,14 +12,16 @@ from typing import Any, Literal, Self, cast
 
 from jsonschema_rs import Draft201909Validator
 
+from pygeoapi_prefect.access.principal import SYSTEM, Principal
 from pygeoapi_prefect.errors import (
     InvalidJobParameterError,
     UnsupportedMediaType,
 )
+from pygeoapi_prefect.execution.wording import shown
 from pygeoapi_prefect.models import strict_json
 from pygeoapi_prefect.models.documents import WantedOutput
 from pygeoapi_prefect.models.media_types import essence, is_json_type
-from pygeoapi_prefect.models.message import MAX_NAME, clean, listed, named
+from pygeoapi_prefect.models.message import MAX_NAME, clean, counted, named
 from pygeoapi_prefect.models.uri import is_uri
 
 MAX_DEPTH = 64
@@ -30,6 +33,7 @@ that the whole takes less than two seconds. The weights were measured for the de
 names that are all different, arrays of empty objects. Those of GeoJSON of 15 MiB stay below:
 its shortest position, `[1,2],`, costs 5, a small Feature of 110 characters about 100.
 """
+BODY = "The body"
 MAX_CALLBACK = 2000
 SUBSCRIBER = ("successUri", "inProgressUri", "failedUri")
 RESPONSES = ("raw", "document")
@@ -45,11 +49,17 @@ class Received:
             while a client waits for the results.
         content_type: The header ``Content-Type``; none is taken for JSON.
         prefer: The values of all ``Prefer`` headers.
+        arrived: Time of its arrival, in seconds of ``time.monotonic``; waits count from then.
+        principal: Who has sent it; the job will belong to them.
+        idempotency_key: The header ``Idempotency-Key``.
     """
 
     read: Callable[[], bytes]
     content_type: str | None = None
     prefer: Sequence[str] = ()
+    arrived: float = field(default_factory=time.monotonic)
+    principal: Principal = SYSTEM
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +90,14 @@ class Request:
         members = {name: value for name, value in document.items() if value is not None}
         response = members.pop("response", "raw")
         if response not in RESPONSES:
-            raise InvalidJobParameterError("'response' must be 'raw' or 'document'")
+            raise InvalidJobParameterError(
+                f"'response' must be 'raw' or 'document', not {shown(response)}"
+            )
         for name in ("inputs", "outputs", "subscriber"):
-            if not isinstance(members.get(name, {}), dict):
-                raise InvalidJobParameterError(f"'{name}' must be a JSON object")
+            if not isinstance(given := members.get(name, {}), dict):
+                raise InvalidJobParameterError(
+                    f"'{name}' must be a JSON object, not {shown(given)}"
+                )
         return cls(
             inputs=members.pop("inputs", {}),
             response=cast(Literal["raw", "document"], response),
@@ -121,51 +135,56 @@ def parse(body: bytes, content_type: str | None) -> Request:
         )
     document = load(body)
     if not isinstance(document, dict):
-        raise InvalidJobParameterError("The body must be a JSON object with the member 'inputs'")
+        raise InvalidJobParameterError(
+            f'The body must be a JSON object such as {{"inputs": {{}}}}, not {shown(document)}'
+        )
     return Request.from_json(document)
 
 
-def load(body: bytes) -> Any:
+def load(body: bytes, what: str = BODY) -> Any:
     """Read JSON text that a client is responsible for: its body, or what it refers to.
+
+    Args:
+        body: The text, UTF-8 encoded.
+        what: Name of the text in messages.
 
     Raises:
         InvalidJobParameterError: It is no JSON, is nested too deeply, or has a number or character
             that cannot be used.
     """
     if not body.strip():
-        raise InvalidJobParameterError("The body is empty; it must be a JSON object")
-    _check_size(body)
+        raise InvalidJobParameterError(f"{what} is empty; it must be JSON")
+    _check_size(body, what)
     try:
         request = strict_json.loads(body.decode("utf-8-sig"), unique_names=True)
     except UnicodeDecodeError as error:
-        raise InvalidJobParameterError(
-            f"The body is not valid UTF-8 (byte {error.start})"
-        ) from error
+        raise InvalidJobParameterError(f"{what} is not valid UTF-8 (byte {error.start})") from error
     except UnicodeEncodeError as error:
-        raise InvalidJobParameterError("The body contains a lone surrogate character") from error
+        raise InvalidJobParameterError(f"{what} contains a lone surrogate character") from error
     except RecursionError as error:
         raise InvalidJobParameterError(
-            f"The body is nested deeper than {MAX_DEPTH} levels"
+            f"{what} is nested deeper than {MAX_DEPTH} levels"
         ) from error
     except json.JSONDecodeError as error:
-        raise InvalidJobParameterError(f"The body is not valid JSON: {error}") from error
+        raise InvalidJobParameterError(f"{what} is not valid JSON: {error}") from error
     except strict_json.DuplicateName as error:
         raise InvalidJobParameterError(
-            f"An object in the body has the duplicate key {named(error)}"
+            f"{what} contains an object with the duplicate key {named(error)}"
         ) from error
-    except ValueError as error:  # an integer of thousands of digits, or not a number
-        raise InvalidJobParameterError(f"The body contains an invalid number: {error}") from error
+    except strict_json.InvalidNumber as error:
+        raise InvalidJobParameterError(f"{what} contains an invalid number: {error}") from error
     if not _shallow().is_valid(request):
-        raise InvalidJobParameterError(f"The body is nested deeper than {MAX_DEPTH} levels")
+        raise InvalidJobParameterError(f"{what} is nested deeper than {MAX_DEPTH} levels")
     return request
 
 
-def _check_size(body: bytes) -> None:
+def _check_size(body: bytes, what: str) -> None:
     """Limit the cost of parsing a body, estimated by counting characters, which is fast."""
     if sum(cost * body.count(character) for character, cost in COSTS.items()) > MAX_COST:
+        advice = "; pass large data by reference" if what == BODY else ""
         raise InvalidJobParameterError(
-            "The body contains too many objects, members, arrays and values to be parsed in time; "
-            "pass large data by reference"
+            f"{what} contains too many objects, members, arrays and values to be parsed in "
+            f"time{advice}"
         )
 
 
@@ -183,10 +202,14 @@ def _shallow() -> Draft201909Validator:
 def _outputs(outputs: dict[str, Any] | None) -> Mapping[str, WantedOutput] | None:
     for output, wanted in (outputs or {}).items():
         if not isinstance(wanted, dict):
-            raise InvalidJobParameterError(f"output {named(output)} must be a JSON object")
-        if wanted.get("transmissionMode", "value") not in TRANSMISSIONS:
             raise InvalidJobParameterError(
-                f"output {named(output)}: transmissionMode must be 'value' or 'reference'"
+                f"output {named(output)} must be a JSON object, not {shown(wanted)}"
+            )
+        mode = wanted.get("transmissionMode", "value")
+        if mode not in TRANSMISSIONS:
+            raise InvalidJobParameterError(
+                f"output {named(output)}: transmissionMode must be 'value' or 'reference', "
+                f"not {shown(mode)}"
             )
     return outputs
 
@@ -209,7 +232,10 @@ def _subscriber(given: dict[str, Any] | None) -> dict[str, str]:
         subscriber.setdefault("successUri", subscriber.pop("successUrl"))
     unknown = [name for name in subscriber if name not in SUBSCRIBER]
     if unknown:
-        raise InvalidJobParameterError(f"'subscriber' has the unknown member {listed(unknown)}")
+        raise InvalidJobParameterError(
+            f"'subscriber' has the unknown {counted('member', unknown)} "
+            f"(known members: {', '.join(SUBSCRIBER)})"
+        )
     for name, url in subscriber.items():
         if not isinstance(url, str) or len(url) > MAX_CALLBACK or not is_uri(url):
             raise InvalidJobParameterError(
@@ -228,5 +254,5 @@ def check_outputs(request: Request, described: Iterable[str]) -> None:
     unknown = [name for name in request.outputs or {} if name not in known]
     if unknown:
         raise InvalidJobParameterError(
-            f"unknown output {listed(unknown)}; known outputs: {', '.join(known)}"
+            f"unknown {counted('output', unknown)} (known outputs: {', '.join(known) or 'none'})"
         )

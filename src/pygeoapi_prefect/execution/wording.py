@@ -88,9 +88,9 @@ def _noun(schema: Mapping[str, Any]) -> str:
 def _limits(schema: Mapping[str, Any]) -> list[str]:
     told = [
         _range(schema.get("minimum"), schema.get("maximum"), "from", "to"),
-        _range(schema.get("minLength"), schema.get("maxLength"), "of", "to", " characters"),
-        _range(schema.get("minItems"), schema.get("maxItems"), "with", "to", " items"),
-        _range(schema.get("minProperties"), schema.get("maxProperties"), "with", "to", " members"),
+        _range(schema.get("minLength"), schema.get("maxLength"), "of", "to", "character"),
+        _range(schema.get("minItems"), schema.get("maxItems"), "with", "to", "item"),
+        _range(schema.get("minProperties"), schema.get("maxProperties"), "with", "to", "member"),
     ]
     for keyword, words in (
         ("exclusiveMinimum", "above"),
@@ -100,7 +100,7 @@ def _limits(schema: Mapping[str, Any]) -> list[str]:
         if keyword in schema:
             told.append(f"{words} {shown(schema[keyword])}")
     if "pattern" in schema:
-        told.append(f"that matches {clean(schema['pattern'], MAX_VALUE)}")
+        told.append(f"that matches the pattern {clean(schema['pattern'], MAX_VALUE)}")
     if schema.get("uniqueItems") is True:
         told.append("that are all different")
     return told
@@ -108,13 +108,20 @@ def _limits(schema: Mapping[str, Any]) -> list[str]:
 
 def _range(least: Any, most: Any, first: str, between: str, unit: str = "") -> str:
     if least is not None and least == most:
-        return f"{first if unit else 'of'} {least}{unit}"
+        return f"{first if unit else 'of'} {many(least, unit)}"
     if least is not None and most is not None:
-        return f"{first} {least} {between} {most}{unit}"
+        return f"{first} {least} {between} {many(most, unit)}"
     word = first if unit else "of"
     if least is not None:
-        return f"{word} at least {least}{unit}"
-    return f"{word} at most {most}{unit}" if most is not None else ""
+        return f"{word} at least {many(least, unit)}"
+    return f"{word} at most {many(most, unit)}" if most is not None else ""
+
+
+def many(number: Any, unit: str) -> str:
+    """A number with its unit, which is in the plural unless the number is 1."""
+    if not unit:
+        return str(number)
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 def shown(value: object) -> str:
@@ -122,7 +129,7 @@ def shown(value: object) -> str:
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
-        return f"an array of {len(value)} items"
+        return f"an array of {many(len(value), 'item')}"
     if isinstance(value, str):
         value = value[: MAX_VALUE + 1]
     return clean(json.dumps(value, ensure_ascii=False, default=str), MAX_VALUE)

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pygeoapi_prefect import outgoing
+from pygeoapi_prefect.access.principal import SYSTEM
 from pygeoapi_prefect.engine import events, runs
 from pygeoapi_prefect.engine.internals.events import of_tag
 from pygeoapi_prefect.engine.states import FINAL
@@ -51,21 +52,24 @@ class Callback:
     """One status of one job, and the URL to notify.
 
     Attributes:
+        run_id: The job's flow run; a repeated ``Idempotency-Key`` gives a new job the identifier of
+            one that was deleted.
         url: Where to; None if nobody wants to know.
     """
 
     job_id: str
+    run_id: str
     status: str
     url: str | None
 
     @property
     def event_id(self) -> str:
         """The same for all attempts: by it a subscriber recognises a repetition."""
-        return f"{self.job_id}:{self.status}"
+        return f"{self.job_id}:{self.run_id}:{self.status}"
 
     def attempt(self, number: int) -> str:
         """Name of an attempt's flow run, and its idempotency key."""
-        return f"pygeoapi_callback_{self.job_id}_{self.status}_{number}"
+        return f"pygeoapi_callback_{self.job_id}_{self.run_id}_{self.status}_{number}"
 
 
 def next_attempt(made: list[runs.Run], now: datetime) -> tuple[int, timedelta] | None:
@@ -171,12 +175,12 @@ class Callbacks:
         if state == "successful":
             # Read again: one that was removed meanwhile, with its record, is not a failed one.
             try:
-                state = self._jobs.verified_status(status.job_id(run))
+                state = self._jobs.verified_status(status.job_id(run), SYSTEM)
             except JobNotFoundError:
                 return None
         if state == "dismissed" and not run.is_final:
             return None  # its end is still to come
-        callback = Callback(status.job_id(run), state, callback_urls.url(run, state))
+        callback = Callback(status.job_id(run), run.id, state, callback_urls.url(run, state))
         with self._lock:
             done = callback.event_id in self._at_work or callback.event_id in self._settled
         return None if done else callback
@@ -258,23 +262,24 @@ class Callbacks:
         """Size and pieces of the body: results of a successful job, else its statusInfo."""
         if callback.status == "successful":
             return self._document(callback.job_id)
-        info = self._jobs.get(callback.job_id)
+        info = self._jobs.get(callback.job_id, SYSTEM)
         content = json.dumps({**info, "links": links.job_links(self._root, info)}).encode()
         return len(content), content
 
     def _document(self, job_id: str) -> tuple[int, bytes | Iterator[bytes]]:
         """The results document, read once only for its length, and never kept in memory."""
         size = 0
-        for piece in _pieces(self._jobs.document(job_id).body):
+        for piece in _pieces(self._jobs.document(job_id, SYSTEM).body):
             size += len(piece)
             if size > self._max_bytes:
                 LOGGER.info(
                     "job %s: its callback contains references, because the results are too large",
                     job_id,
                 )
-                content = b"".join(_pieces(self._jobs.document(job_id, only_references=True).body))
+                document = self._jobs.document(job_id, SYSTEM, only_references=True)
+                content = b"".join(_pieces(document.body))
                 return len(content), content
-        return size, self._jobs.document(job_id).body
+        return size, self._jobs.document(job_id, SYSTEM).body
 
 
 def _pieces(body: bytes | Iterator[bytes]) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.engine.states import StateType
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.jobs import status
+from pygeoapi_prefect.models.message import named
 
 PARAMETERS = ("type", "processID", "status", "datetime", "minDuration", "maxDuration")
 STATES: dict[str, list[StateType]] = {
@@ -56,9 +57,16 @@ class JobFilter:
         """True if jobs must be read one by one: Prefect cannot filter by duration."""
         return self.min_duration is not None or self.max_duration is not None
 
-    def as_prefect(self) -> dict[str, Any]:
-        """All but the durations, as ``FlowRunFilter`` of Prefect's API."""
-        tags: dict[str, Any] = {"all_": [status.TAG]}
+    def as_prefect(self, tags_of_all: Sequence[str]) -> dict[str, Any]:
+        """All but the durations, as ``FlowRunFilter`` of Prefect's API.
+
+        Each condition narrows the list. None may be joined by ``or_`` with another one: the tags
+        decide whose jobs are found.
+
+        Args:
+            tags_of_all: Tags that a job must have, all of them.
+        """
+        tags: dict[str, Any] = {"all_": list(tags_of_all)}
         if self.process_ids:
             tags["any_"] = [status.PROCESS_TAG_PREFIX + one for one in self.process_ids]
         chosen: dict[str, Any] = {"tags": tags}
@@ -108,7 +116,9 @@ def parse(query: Mapping[str, Sequence[str]]) -> JobFilter:
     for one in statuses:
         if one not in STATES:
             known = ", ".join(STATES)
-            raise InvalidJobParameterError(f"'status' must be one or more of {known}")
+            raise InvalidJobParameterError(
+                f"'status' must be one or more of {known}, not {named(one)}"
+            )
     created = _interval(_single(query, "datetime"))
     return JobFilter(
         _array(query, "processID"),
@@ -188,7 +198,7 @@ def _instant(text: str) -> datetime:
             raise ValueError(text)
     except (ValueError, OverflowError) as error:
         raise InvalidJobParameterError(
-            "'datetime' must be a date-time of RFC 3339, such as 2026-11-23T09:30:00Z, or an "
-            "interval of two, either of which may be '..'"
+            "'datetime' must be a date, a date-time of RFC 3339 such as 2026-11-23T09:30:00Z, or "
+            "an interval of two, such as 2026-11-23/.. with an open end"
         ) from error
     return instant

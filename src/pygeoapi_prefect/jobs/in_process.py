@@ -24,8 +24,8 @@ from pygeoapi_prefect.errors import (
 )
 from pygeoapi_prefect.jobs import owner, records, run_parameters, status
 from pygeoapi_prefect.jobs.outputs import result_store
-from pygeoapi_prefect.jobs.retry_queue import in_background
 from pygeoapi_prefect.jobs.submission import Submission
+from pygeoapi_prefect.jobs.unanswered import Unanswered
 from pygeoapi_prefect.process import failures, vanilla
 from pygeoapi_prefect.process.progress import delivered
 from pygeoapi_prefect.process.recording import recorded
@@ -37,14 +37,18 @@ LOGGER = logging.getLogger(__name__)
 class InProcess:
     """Runs processes in this process, each in the thread of its request."""
 
-    def __init__(self, settings: ManagerSettings) -> None:
+    def __init__(self, settings: ManagerSettings, unanswered: Unanswered) -> None:
         self._settings = settings
+        self._unanswered = unanswered
         self._recorders = ThreadPoolExecutor(thread_name_prefix="recorder")
         self._flows: dict[str, str] = {}
         prepare_states(failures.as_data)
 
     def run(self, submission: Submission) -> runs.Run:
-        """Run a process to its end; returns its flow run, final.
+        """Run a process to its end.
+
+        Returns:
+            Its flow run, final; that of the first request if this is a repetition, final or not.
 
         Raises:
             EngineUnavailable: The run cannot be recorded in Prefect; nothing is kept of it then.
@@ -54,8 +58,10 @@ class InProcess:
         try:
             return runner(submission)
         except EngineUnavailable:
-            # The client gets a 503 and may retry, so a run that Prefect created must end.
-            in_background(partial(end_unrecorded, submission.job_id))
+            # The client gets a 503 and may retry, so a run that Prefect created must end. Nobody
+            # executes it: with a key it is deleted, since the repetition must not find it.
+            end = partial(end_unrecorded, submission)
+            self._unanswered.watch(submission.job_id, end, lambda: None)
             raise
 
     def _run_processor(self, submission: Submission) -> runs.Run:
@@ -63,6 +69,8 @@ class InProcess:
         process = submission.process
         target = result_store(process.result_storage, self._settings)
         start = self._recorders.submit(self._record_start, submission)
+        if submission.keyed is not None and not submission.has_made(first := start.result()):
+            return first
         try:
             with logged(lambda: start.result().id, submission.job_id):
                 generated = vanilla.run(
@@ -113,7 +121,12 @@ class InProcess:
         process = submission.process
         store = result_store(process.result_storage, self._settings)
         return run_parameters.encode(
-            process, submission.job_id, submission.request, store, self._settings
+            process,
+            submission.job_id,
+            submission.request,
+            store,
+            self._settings,
+            submission.request_file,
         )
 
     def _run_flow(self, submission: Submission) -> runs.Run:
@@ -134,8 +147,11 @@ class InProcess:
             parameters=values,
             tags=[*submission.tags, owner.tag()],
             labels=submission.labels,
+            idempotency_key=submission.job_id,
         )
         run_id = str(flow_run.id)
+        if submission.keyed is not None and not submission.keyed.has_made(flow_run.labels):
+            return runs.read(run_id)
         with capturing(lambda: run_id), delivered(run_id):
             in_process.run(flow, flow_run, values)
         run = runs.read(run_id)
@@ -168,13 +184,18 @@ def logged(run_id: Callable[[], str], job_id: str) -> Iterator[None]:
             raise
 
 
-def end_unrecorded(job_id: str) -> None:
-    """End the run of a job whose end could not be recorded, if there is one.
+def end_unrecorded(submission: Submission, run: runs.Run) -> None:
+    """End the run of a submission whose end could not be recorded.
 
     Raises:
         EngineUnavailable: Prefect cannot be reached.
     """
-    run = runs.find(status.run_name(job_id))
-    if run is not None and not run.is_final:
-        LOGGER.warning("job %s: its end could not be recorded; ended as crashed", job_id)
+    job_id = submission.job_id
+    if run.is_final or not submission.has_made(run):
+        return
+    if submission.keyed is not None:
+        LOGGER.warning("job %s: its end could not be recorded; deleting it", job_id)
+        runs.delete(run.id)
+    else:
+        LOGGER.warning("job %s: its end could not be recorded; marking it as crashed", job_id)
         runs.set_state(run.id, "CRASHED", "Prefect was unavailable when the job ended", force=True)

@@ -16,8 +16,9 @@ from pygeoapi_prefect.errors import (
 )
 from pygeoapi_prefect.jobs import records, run_parameters, status
 from pygeoapi_prefect.models.media_types import usable_media_type
-from pygeoapi_prefect.models.message import named
+from pygeoapi_prefect.models.message import listed, named
 from pygeoapi_prefect.models.processes import OutputExecutionResultInternal as Stored
+from pygeoapi_prefect.process.contract import invalid_result
 from pygeoapi_prefect.results import delivery, links
 from pygeoapi_prefect.results.output import Output
 
@@ -59,9 +60,9 @@ class Outputs:
         if state == "failed":
             raise status.failure(run)
         if state == "dismissed":
-            raise JobDismissedError("The job was dismissed")
+            raise JobDismissedError("The job was dismissed; it has no results")
         if state != "successful":
-            raise JobNotReadyError(f"The job has no results yet: it is {state}")
+            raise JobNotReadyError(f"The job has no results yet; its status is '{state}'")
         generated = records.required(run).generated_outputs or {}
         store = self.store(run)
         return [self._output(run, store, key, output) for key, output in generated.items()]
@@ -72,10 +73,12 @@ class Outputs:
         Raises:
             OutputNotFound: The job has no such output.
         """
-        for output in self.of(run):
+        outputs = self.of(run)
+        for output in outputs:
             if output.id == output_id:
                 return output
-        raise OutputNotFound(f"The job has no output {named(output_id)}")
+        known = listed(output.id for output in outputs) or "none"
+        raise OutputNotFound(f"The job has no output {named(output_id)} (known outputs: {known})")
 
     def reply(self, run: Run) -> delivery.Reply:
         """Return the results in the form of the execute request; raises like ``of``."""
@@ -92,7 +95,9 @@ class Outputs:
             inside = store.resolve(stored.location)
         except storage.OutsideStore as error:
             LOGGER.error("job %s: output %s is not in its block: %s", job_id, output_id, error)
-            raise JobFailedError(f"output '{output_id}' is not in the result storage") from error
+            raise JobFailedError(
+                invalid_result(f"the location of output {named(output_id)} is outside the store")
+            ) from error
         seconds = self._manager.signed_links_seconds
         signed = store.sign(inside, seconds) if seconds else None
         return Output(

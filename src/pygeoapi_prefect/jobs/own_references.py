@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pygeoapi_prefect import outgoing
+from pygeoapi_prefect.access.principal import Principal
 from pygeoapi_prefect.errors import InvalidJobParameterError, JobError
 from pygeoapi_prefect.jobs.lookup import find
 from pygeoapi_prefect.jobs.outputs import Outputs
@@ -55,17 +56,21 @@ class OwnOutputs:
         self._outputs = outputs
         self._root = public_url
 
-    def resolve(self, href: str) -> Find | None:
+    def resolve(self, principal: Principal, href: str) -> Find | None:
         """Return a function that finds the output at an address; None if it is on another server.
 
         It raises ``InvalidJobParameterError`` if there is no such job or output, or no results.
+
+        Args:
+            principal: Who refers to it, and must be able to see the job.
+            href: The address.
         """
         names = links.output_named(self._root, href)
-        return partial(self._found, href, *names) if names else None
+        return partial(self._found, principal, href, *names) if names else None
 
-    def _found(self, href: str, job_id: str, output_id: str) -> Found:
+    def _found(self, principal: Principal, href: str, job_id: str, output_id: str) -> Found:
         try:
-            run = find(job_id)
+            run = find(job_id, principal)
             output = self._outputs.one(run, output_id)
             output.size()  # its file is there
         except JobError as error:
@@ -120,7 +125,8 @@ class OwnReferences:
         found = find()
         if found.block is None:
             raise InvalidJobParameterError(
-                f"{clean(href)} is not stored in a block, so no worker can read it"
+                f"{clean(href)} is in a folder of the web server, which the process cannot read; "
+                "pass its value instead"
             )
         own = OwnOutput.of(href, found.block, found.location, found.output.media_type)
         self.left.append(own)

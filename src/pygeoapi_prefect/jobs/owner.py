@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.engine import endings, runs
 from pygeoapi_prefect.engine.states import CLAIMED
 from pygeoapi_prefect.jobs import status
 
@@ -57,8 +57,10 @@ def end_abandoned() -> int:
     for run in list(runs.iterate(running)):  # before any of them is changed
         owners = [one for one in run.tags if one.startswith(TAG_PREFIX)]
         if owners and _is_gone(owners[0].removeprefix(TAG_PREFIX)):
-            LOGGER.warning("job %s: its web process died; ended as crashed", status.job_id(run))
-            runs.set_state(run.id, "CRASHED", "The web process that ran the job died", force=True)
+            job_id = status.job_id(run)
+            LOGGER.warning("job %s: its web process died; marking it as crashed", job_id)
+            message, data = "The web process that ran the job died", endings.as_data("lost")
+            runs.set_state(run.id, "CRASHED", message, data=data, force=True)
             ended += 1
     return ended
 

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from pygeoapi_prefect import errors
+from pygeoapi_prefect.access.principal import Principal
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.engine import runs
 from pygeoapi_prefect.execution.request import Request
 from pygeoapi_prefect.jobs import records, run_parameters, status
 from pygeoapi_prefect.jobs.filters import JobFilter
-from pygeoapi_prefect.jobs.lookup import find
+from pygeoapi_prefect.jobs.lookup import find, tags_seen_by
 from pygeoapi_prefect.jobs.outputs import Outputs
 from pygeoapi_prefect.models.documents import StatusInfo
 from pygeoapi_prefect.results import delivery
@@ -52,37 +53,43 @@ class JobDetails:
 
 
 class Queries:
-    """Queries about jobs. One instance serves all threads of a web process."""
+    """Queries about jobs, each for a principal. One instance serves all threads of a web process.
+
+    A job that the principal may not see does not exist for it.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._outputs = Outputs(settings)
 
-    def get(self, job_id: str) -> StatusInfo:
+    def get(self, job_id: str, principal: Principal) -> StatusInfo:
         """The job's statusInfo, without links.
 
         Raises:
             JobNotFoundError: There is no such job.
         """
-        return status.status_info(records.shown(find(job_id)))
+        return status.status_info(records.shown(find(job_id, principal)))
 
-    def verified_status(self, job_id: str) -> str:
+    def verified_status(self, job_id: str, principal: Principal) -> str:
         """The job's status, which its record agrees with; raises as ``get`` does.
 
         Raises:
             StorageUnavailable: Its record cannot be read now.
         """
-        return status.status(records.verified(find(job_id)))
+        return status.status(records.verified(find(job_id, principal)))
 
-    def page(self, limit: int, offset: int, wanted: JobFilter = ALL) -> JobPage:
+    def page(
+        self, limit: int, offset: int, principal: Principal, wanted: JobFilter = ALL
+    ) -> JobPage:
         """A page of the matching jobs, newest first.
 
         Args:
             limit: Largest number of jobs.
             offset: How many of the newest are left out.
+            principal: Who wants to see them.
             wanted: Which jobs are wanted. Of durations only the newest ``DURATION_SCAN`` jobs that
                 are wanted otherwise are looked at.
         """
-        chosen = wanted.as_prefect()
+        chosen = wanted.as_prefect(tags_seen_by(principal))
         if wanted.has_duration:
             now = datetime.now(UTC)
             newest = islice(runs.iterate(chosen), DURATION_SCAN)
@@ -92,11 +99,11 @@ class Queries:
             found = list(islice(runs.iterate(chosen, offset, limit + 1), limit + 1))
         return JobPage([status.status_info(run) for run in found[:limit]], len(found) > limit)
 
-    def count(self) -> int:
-        """Count all jobs."""
-        return runs.count(ALL.as_prefect())
+    def count(self, principal: Principal) -> int:
+        """Count all jobs that the principal may see."""
+        return runs.count(ALL.as_prefect(tags_seen_by(principal)))
 
-    def results(self, job_id: str) -> delivery.Reply:
+    def results(self, job_id: str, principal: Principal) -> delivery.Reply:
         """The results in the form of the execute request.
 
         Raises:
@@ -105,30 +112,33 @@ class Queries:
             JobDismissedError: It was dismissed.
             StackError: It failed; the error says why as far as a client may know.
         """
-        return self._outputs.reply(find(job_id))
+        return self._outputs.reply(find(job_id, principal))
 
-    def document(self, job_id: str, *, only_references: bool = False) -> delivery.Reply:
+    def document(
+        self, job_id: str, principal: Principal, *, only_references: bool = False
+    ) -> delivery.Reply:
         """The results as a document, regardless of the execute request; see ``results``.
 
         Args:
             job_id: Identifier of the job.
+            principal: Who wants to see them.
             only_references: Whether all outputs are to be given by reference.
         """
-        return self._outputs.document(find(job_id), only_references=only_references)
+        return self._outputs.document(find(job_id, principal), only_references=only_references)
 
     def output(
-        self, job_id: str, output_id: str, range_header: str | None = None
+        self, job_id: str, output_id: str, principal: Principal, range_header: str | None = None
     ) -> delivery.Reply:
         """One output unchanged, or the requested range of it; raises like ``results``.
 
         Raises:
             OutputNotFound: The job has no such output.
         """
-        return delivery.ranged(self._outputs.one(find(job_id), output_id), range_header)
+        return delivery.ranged(self._outputs.one(find(job_id, principal), output_id), range_header)
 
-    def details(self, job_id: str) -> JobDetails:
+    def details(self, job_id: str, principal: Principal) -> JobDetails:
         """Details of a job for its page; raises as ``get`` does."""
-        run = records.shown(find(job_id))
+        run = records.shown(find(job_id, principal))
         outputs, problem = [], ""
         if status.status(run) == "successful":
             try:

@@ -27,7 +27,7 @@ from pygeoapi_prefect.errors import (
 from pygeoapi_prefect.jobs import run_parameters, status
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
 from pygeoapi_prefect.process import failures
-from pygeoapi_prefect.process.contract import CONTRACT, verify
+from pygeoapi_prefect.process.contract import RECORD, invalid_result, verify
 
 LOGGER = logging.getLogger(__name__)
 INLINE = "pygeoapi_record"
@@ -51,14 +51,14 @@ def read(run: Run) -> JobStatusInfoInternal:
     try:
         document = json.loads(store.read(key))
     except OutputNotFound:
-        raise RecordMissing("the record of the job no longer exists in the result store") from None
+        raise RecordMissing("The results of the job no longer exist in the result store") from None
     except (ValueError, RecursionError) as error:
         raise JobFailedError(
-            "the record of the job is not JSON: it is incomplete, or was written by another program"
+            invalid_result("its record is incomplete, or was written by another program")
         ) from error
     record = results.fields_of(document)
     if not isinstance(record, dict):
-        raise JobFailedError(f"the flow returned {_kind(document)}; {CONTRACT}")
+        raise JobFailedError(invalid_result(f"{_kind(document)} instead of {RECORD}"))
     return _validated(record, run)
 
 
@@ -116,7 +116,7 @@ def _validated(record: object, run: Run) -> JobStatusInfoInternal:
         validated = JobStatusInfoInternal.model_validate(record)
     except ValidationError as error:
         raise JobFailedError(
-            f"the flow's result is incomplete ({describe(error, 'result')}); {CONTRACT}"
+            invalid_result(f"it is not {RECORD} ({describe(error, 'result')})")
         ) from error
     verify(validated, run.parameters)
     return validated
@@ -131,16 +131,16 @@ def location(run: Run) -> tuple[storage.Store, str]:
     stored = results.stored(run.state_data)
     if stored.key is None:
         raise JobFailedError(
-            "the record of the job was not stored: the flow does not persist its result, "
-            "or the result store rejected it"
+            "The results of the job were not stored: the flow does not persist its result, "
+            "or the result store rejected it; report the job to the operator"
         )
     if stored.serializer != results.JSON:
         kind = stored.serializer
-        raise JobFailedError(f"the record of the job is serialized as {kind}, not as JSON")
+        raise JobFailedError(invalid_result(f"its record is serialized as {kind}, not as JSON"))
     try:
         block = UUID(stored.block)
     except (TypeError, ValueError):
-        raise JobFailedError("the record of the job is not in a storage block") from None
+        raise JobFailedError(invalid_result("its record is not in a storage block")) from None
     return _store(run, block), stored.key
 
 

@@ -12,6 +12,7 @@ from pygeoapi_prefect.execution import request as execute_request
 from pygeoapi_prefect.jobs.own_references import OwnReferences
 from pygeoapi_prefect.jobs.turns import TURNS
 
+DOCUMENT = "the referenced document"
 MAX_REFERENCES = 32
 REFERENCES_SECONDS = 60.0  # for all of a request: a thread of the web process waits for them
 
@@ -75,13 +76,15 @@ class References:
             if body is None:
                 body = outgoing.fetch(link["href"], max_bytes=self._max_bytes, seconds=seconds)
         with TURNS.taken(len(body)):
-            return _text(body) if inputs.is_text(link) else execute_request.load(body)
+            return _text(body) if inputs.is_text(link) else execute_request.load(body, DOCUMENT)
 
     def _spend(self) -> float:
         """Count one more reference; the seconds that are left for it."""
         self._left -= 1
         if self._left < 0:
-            raise InvalidJobParameterError(f"more than {MAX_REFERENCES} inputs by reference")
+            raise InvalidJobParameterError(
+                f"at most {MAX_REFERENCES} inputs by reference are allowed"
+            )
         seconds = self._ends - time.monotonic()
         if seconds <= 0:
             raise InvalidJobParameterError(
@@ -94,4 +97,6 @@ def _text(body: bytes) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidJobParameterError("the referenced text is not UTF-8") from error
+        raise InvalidJobParameterError(
+            f"{DOCUMENT} is not valid UTF-8 (byte {error.start})"
+        ) from error

@@ -26,7 +26,12 @@ REPLY = ("outputs", "response")
 
 
 def encode(
-    process: Process, job_id: str, request: Request, store: storage.Store, settings: ManagerSettings
+    process: Process,
+    job_id: str,
+    request: Request,
+    store: storage.Store,
+    settings: ManagerSettings,
+    file: str = REQUEST_FILE,
 ) -> dict[str, Any]:
     """Return the parameters of a flow.
 
@@ -36,6 +41,7 @@ def encode(
         request: The execute request.
         store: Where a large request is kept.
         settings: Say how many bytes are large.
+        file: Name of the file for a large request, in the folder of the job.
 
     Raises:
         StorageUnavailable: A large request could not be stored.
@@ -46,7 +52,7 @@ def encode(
         # A run in this process needs only the members that determine the reply.
         text = json.dumps({name: document[name] for name in REPLY if name in document})
     elif len(text) > settings.inline_request_bytes:
-        path = f"{job_id}/{REQUEST_FILE}"
+        path = f"{job_id}/{file}"
         store.write(path, text.encode())
         text = str(reference.Reference(process.result_block, path))
     return {
@@ -55,6 +61,12 @@ def encode(
         "process_description": json.dumps(process.description),
         "execution_request": text,
     }
+
+
+def stored(parameters: Mapping[str, Any]) -> reference.Reference | None:
+    """The file of a large request, from the parameters for it; None if it is in them."""
+    text = parameters["execution_request"]
+    return reference.Reference.parse(text) if reference.is_reference(text) else None
 
 
 def original_request(run: Run) -> Request:

@@ -93,14 +93,15 @@ def finished(run: Run) -> datetime | None:
 def failure(run: Run) -> errors.StackError:
     """Explanation of a failed job for a client.
 
-    A documented error of the flow keeps its message, type and status, and of a process that did
-    not end by itself the client learns how it ended. Of anything else it learns only that the
-    process failed; the details are in Prefect's log.
+    Four kinds have types of their own: a documented error of the flow, which keeps its message,
+    type and status; a process that was ended, with the reason; a job that the server lost; and
+    anything else, of which the client learns only that the process failed, as the details are in
+    Prefect's log.
     """
     if run.state_name == TIMED_OUT:
-        return errors.JobFailedError("The process exceeded its time limit")
-    if (ended := endings.sentence(run.state_data)) is not None:
-        return errors.JobFailedError(ended)
+        return errors.JobEndedError("The process exceeded its time limit")
+    if (ended := endings.failure(run.state_data)) is not None:
+        return ended
     documented = failures.read(run.state_data, run.state_message)
     if documented is not None:
         return documented

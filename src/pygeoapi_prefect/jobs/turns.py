@@ -72,7 +72,10 @@ class Turns:
 
     def _take(self) -> None:
         if not self._free.acquire(timeout=self._seconds):
-            raise TooBusy(f"Other large requests took more than {self._seconds:g} s to read")
+            raise TooBusy(
+                f"The server was busy with other large requests for {self._seconds:g} s; "
+                "try again later"
+            )
         self._mine.turn = True
 
     def _give_back(self) -> None:

@@ -52,6 +52,18 @@ def listed(names: Iterable[object], most: int = MAX_NAMES) -> str:
     return told if rest <= 0 else f"{told} and {rest} more"
 
 
+def counted(noun: str, names: Iterable[object], most: int = MAX_NAMES) -> str:
+    """Several names in quotes after their noun: ``input 'a'``, but ``inputs 'a', 'b'``.
+
+    Args:
+        noun: In the singular; its plural ends with "s".
+        names: Names, as for ``listed``.
+        most: Largest number of names.
+    """
+    found = names if isinstance(names, Collection) else list(names)
+    return f"{noun}{'' if len(found) == 1 else 's'} {listed(found, most)}"
+
+
 def _escaped(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -3,8 +3,9 @@
 import gc
 import json
 import re
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -22,6 +23,10 @@ class DuplicateName(ValueError):
     """An object has two members of one name."""
 
 
+class InvalidNumber(ValueError):
+    """The text holds NaN or an infinity, or a number that Python cannot hold."""
+
+
 def loads(text: str, *, unique_names: bool = False) -> Any:
     """Read JSON text whose value can be written as JSON text again.
 
@@ -34,20 +39,26 @@ def loads(text: str, *, unique_names: bool = False) -> Any:
         UnicodeEncodeError: It holds an escaped lone surrogate: legal JSON, but no Unicode text.
         json.JSONDecodeError: It is no JSON.
         DuplicateName: Two members of an object have the same name.
-        ValueError: It holds a number that cannot be used: NaN, an infinity, thousands of digits.
+        InvalidNumber: It holds a number that cannot be used: NaN, an infinity, thousands of digits.
         RecursionError: It is nested too deeply for Python.
     """
     with _uncollected(len(text)):
-        value = json.loads(
-            text,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_unique if unique_names else None,
-        )
+        value = _loads(text, _unique if unique_names else None)
         if _SURROGATE.search(text):
             _refuse_lone_surrogates(value)
         if _may_overflow(text):
             _refuse_infinities(value)
     return value
+
+
+def _loads(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=pairs)
+    except (json.JSONDecodeError, DuplicateName, InvalidNumber):
+        raise
+    except ValueError as error:  # the message of Python's own limit is not for clients
+        most = sys.get_int_max_str_digits()
+        raise InvalidNumber(f"it has more than {most} digits") from error
 
 
 def dumps(value: Any) -> str:
@@ -92,13 +103,13 @@ def _refuse_lone_surrogates(value: Any) -> None:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise InvalidNumber(f"{name} is not JSON")
 
 
 def _refuse_infinities(value: Any) -> None:
     """Refuse a number beyond all floats; compiled code finds it much faster than Python would."""
     if to_json(value, inf_nan_mode="constants") != to_json(value, inf_nan_mode="null"):
-        raise ValueError("a number is out of range")
+        raise InvalidNumber("it is out of range")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 
-from pygeoapi_prefect.config import OutgoingSettings
+from pygeoapi_prefect.environment import OutgoingSettings
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.models.media_types import essence
 from pygeoapi_prefect.models.message import clean
@@ -80,7 +80,7 @@ def post(href: str, content: bytes | Iterator[bytes], headers: Mapping[str, str]
             with client.stream("POST", content=content, **request) as response:
                 if response.is_success:
                     return
-                reason = f"rejected the request: status {response.status_code}"
+                reason = f"answered with status {response.status_code}"
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             reason = f"could not be notified: {str(error) or type(error).__name__}"
     raise InvalidJobParameterError(f"{_shown(href)} {reason}")
@@ -260,7 +260,7 @@ def _split(url: str) -> tuple[str, int, str]:
     if parts.scheme not in ("http", "https") or not host:
         raise InvalidJobParameterError(f"{_shown(url)} is not an http or https URL")
     if parts.username is not None:
-        raise InvalidJobParameterError("a reference must not contain a user name or password")
+        raise InvalidJobParameterError("a URL must not contain a user name or password")
     if port == 0:
         raise InvalidJobParameterError(f"{_shown(url)} has the invalid port 0")
     return host, port or {"http": 80, "https": 443}[parts.scheme], parts.scheme
@@ -287,9 +287,8 @@ def _allowed_address(host: str, port: int, seconds: float) -> Address:
                 address,
             )
             raise InvalidJobParameterError(
-                f"the host {_shown(host)} resolves to an address that this server does not connect "
-                "to; "
-                "an operator of this server can allow it"
+                f"the host {_shown(host)} resolves to an address that this server does not "
+                "connect to; an operator of this server can allow it"
             )
     return addresses[0]
 

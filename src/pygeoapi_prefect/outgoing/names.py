@@ -52,16 +52,16 @@ def _with_deadline(host: str, port: int, seconds: float) -> _Found:
         return _ask(host, port, socket.AI_NUMERICHOST)
     end = time.monotonic() + seconds
     if seconds <= 0:
-        raise NotResolved("cannot be resolved in time")
+        raise NotResolved("cannot be resolved in time; try again later")
     if not _slots.acquire(timeout=seconds):
-        raise NotResolved("cannot be resolved in time: too many lookups are pending")
+        raise NotResolved("cannot be resolved now: too many lookups are pending; try again later")
     answer: queue.SimpleQueue[_Found | Exception] = queue.SimpleQueue()
     thread = threading.Thread(target=_answer, args=(host, port, answer), daemon=True)
     try:
         thread.start()
     except RuntimeError:  # the system has no thread left
         _slots.release()
-        raise NotResolved("cannot be resolved now") from None
+        raise NotResolved("cannot be resolved now; try again later") from None
     try:
         found = answer.get(timeout=max(0.0, end - time.monotonic()))
     except queue.Empty:

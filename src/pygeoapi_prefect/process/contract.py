@@ -10,9 +10,19 @@ from pygeoapi_prefect.models.processes import JobStatus, JobStatusInfoInternal
 
 RUN_NAME_PREFIX = "pygeoapi_job_"
 """Beginning of the names of flow runs that are jobs; the job's identifier follows."""
-CONTRACT = "a flow must return an instance of JobStatusInfoInternal"
+RECORD = "an instance of JobStatusInfoInternal"
+CONTRACT = f"a flow must return {RECORD}"
 UNNAMED = "result"
 """The output of an unmodified process whose description has none."""
+
+
+def invalid_result(what: str) -> str:
+    """Return the message, for clients and operators, about a process that broke its contract.
+
+    Args:
+        what: The wrong part of its result.
+    """
+    return f"The process returned an invalid result: {what}; report the job to the operator"
 
 
 def verify(record: JobStatusInfoInternal, parameters: Mapping[str, Any]) -> None:
@@ -40,7 +50,7 @@ def verify(record: JobStatusInfoInternal, parameters: Mapping[str, Any]) -> None
         undeclared = (record.generated_outputs or {}).keys() - (declared.keys() or {UNNAMED})
         if undeclared:
             raise _breach(
-                f"outputs that its process does not declare: {listed(sorted(undeclared))}"
+                f"outputs that its description does not declare: {listed(sorted(undeclared))}"
             )
 
 
@@ -55,4 +65,4 @@ def _described(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _breach(returned: str) -> JobFailedError:
-    return JobFailedError(f"the flow returned {returned}; {CONTRACT} for its own job")
+    return JobFailedError(invalid_result(returned))

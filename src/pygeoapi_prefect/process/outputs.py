@@ -116,7 +116,8 @@ def pieces(content: Content) -> Iterator[memoryview]:
     """Yield content in pieces of at most 1 MiB; raises ``TypeError`` for an unsupported type."""
     if isinstance(content, str):
         raise TypeError(
-            "an output must be bytes: encode text, or pass the path of a file as pathlib.Path"
+            "an output must not be a str: encode text to bytes, or pass the path of a file as a "
+            "pathlib.Path"
         )
     if isinstance(content, Buffer):
         return _slices(content)
@@ -126,12 +127,15 @@ def pieces(content: Content) -> Iterator[memoryview]:
         return _of_stream(content)
     if isinstance(content, Iterable):
         return (piece for part in content for piece in _slices(part))
-    raise TypeError(f"an output cannot be written from {type(content).__qualname__}")
+    raise TypeError(
+        "an output must be bytes, a path, a binary stream or an iterable of bytes, not "
+        f"{type(content).__qualname__}"
+    )
 
 
 def _slices(content: object) -> Iterator[memoryview]:
     if not isinstance(content, Buffer):
-        raise TypeError(f"an output must consist of bytes, not {type(content).__qualname__}")
+        raise TypeError(f"each piece of an output must be bytes, not {type(content).__qualname__}")
     view = memoryview(content).cast("B")
     for start in range(0, len(view), PIECE_BYTES):
         yield view[start : start + PIECE_BYTES]

@@ -15,8 +15,8 @@ from typing import Self
 from prefect.runtime import flow_run
 
 from pygeoapi_prefect import outgoing, storage
-from pygeoapi_prefect.config import OutgoingSettings
 from pygeoapi_prefect.engine import runs
+from pygeoapi_prefect.environment import OutgoingSettings
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.models.media_types import essence
 from pygeoapi_prefect.models.message import clean

@@ -10,6 +10,7 @@ from typing import Any
 from prefect import Flow
 from pygeoapi.process.base import BaseProcessor
 
+from pygeoapi_prefect.access.principal import SYSTEM, Principal
 from pygeoapi_prefect.config import PrefectDeployment, ProcessSettings, Settings
 from pygeoapi_prefect.errors import (
     ConfigurationError,
@@ -139,21 +140,36 @@ class Registry:
         """Identifiers of all processes that can be used, in the order of the configuration."""
         return list(self._processes)
 
-    def get(self, process_id: str) -> Process:
+    def visible(self, principal: Principal) -> list[Process]:
+        """The processes that somebody may use, in the order of the configuration."""
+        return [process for process in self if principal.may_use(process.id)]
+
+    def get(self, process_id: str, principal: Principal = SYSTEM) -> Process:
         """The process of that id.
 
+        Args:
+            process_id: Identifier of the process.
+            principal: Who wants to use it.
+
         Raises:
-            UnknownProcessError: There is none.
+            UnknownProcessError: There is none that they may use.
             ProcessUnavailable: It cannot be loaded; its cause gives operators the reason.
         """
+        if not principal.may_use(process_id):
+            raise _unknown(process_id)
         if process_id in self.unavailable:
             raise ProcessUnavailable(
-                f"The process {named(process_id)} is not available; see the server log for details"
+                f"The process {named(process_id)} is not available. Report this to the operator; "
+                "the reason is in the server's log"
             ) from ConfigurationError(self.unavailable[process_id])
         try:
             return self._processes[process_id]
         except KeyError:
-            raise UnknownProcessError(f"There is no process {named(process_id)}") from None
+            raise _unknown(process_id) from None
+
+
+def _unknown(process_id: str) -> UnknownProcessError:
+    return UnknownProcessError(f"There is no process {named(process_id)}")
 
 
 def _refuse_shared_deployment(process: Process, owners: dict[tuple[str, str], str]) -> None:

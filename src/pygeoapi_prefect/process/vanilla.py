@@ -20,12 +20,13 @@ from pygeoapi_prefect.models.processes import (
     JobStatus,
     JobStatusInfoInternal,
 )
-from pygeoapi_prefect.process.contract import UNNAMED
+from pygeoapi_prefect.process.contract import UNNAMED, invalid_result
 from pygeoapi_prefect.process.loading import load_processor
 from pygeoapi_prefect.process.outputs import store_output
 from pygeoapi_prefect.pygeoapi_helpers import json_default
 
-CONTRACT = "it must return a media type and a value"
+PAIR = "a media type and a value"
+CONTRACT = f"it must return {PAIR}"
 SUFFIXES = {"application/json": "json", "application/geo+json": "geojson", "text/plain": "txt"}
 
 
@@ -80,7 +81,7 @@ def run(
         raise RuntimeError(f"the process called sys.exit({error.code!r})") from error
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         kind = "None" if returned is None else f"an instance of {type(returned).__qualname__}"
-        raise JobFailedError(f"the process returned {kind}; {CONTRACT}")
+        raise JobFailedError(invalid_result(f"{kind} instead of {PAIR}"))
     media_type, value = returned
     return outputs(media_type, value, list(described))
 

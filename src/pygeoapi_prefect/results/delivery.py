@@ -92,7 +92,7 @@ def ranged(output: Output, range_header: str | None) -> Reply:
         span = ranges.parse(range_header, size := output.size())
     except ranges.NotSatisfiable:
         status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
-        detail = f"The output has {size} bytes"
+        detail = f"The requested range is outside the output, which has {size} bytes"
         body, _, headers = problem.parts("about:blank", status.phrase, status, detail)
         headers["Content-Range"] = f"bytes */{size}"
         return Reply(status, tuple(headers.items()), body.encode())

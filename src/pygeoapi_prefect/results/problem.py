@@ -3,21 +3,30 @@
 import json
 from collections.abc import Sequence
 
-from pygeoapi_prefect.errors import ConfigurationError, StackError
+from pygeoapi_prefect.errors import ConfigurationError, EngineUnavailable, StackError
 from pygeoapi_prefect.models.documents import Fault, Problem
 from pygeoapi_prefect.models.message import clean
 
 MEDIA_TYPE = "application/problem+json"
 Parts = tuple[str, int, dict[str, str]]
 """Body, status and headers of a reply."""
+ASK_OPERATOR = "Report the time of the request to the operator; the details are in the server's log"
+"""Advice to a client, who cannot read that log."""
 
 
 def problem(error: StackError) -> Parts:
     """The reply for an error of this library."""
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if error.quota is not None:  # draft-ietf-httpapi-ratelimit-headers-09
+        headers["RateLimit-Policy"] = f'"{error.quota.name}";q={error.quota.size}'
+        headers["RateLimit"] = f'"{error.quota.name}";r=0;t={error.retry_after or 1}'
+    if error.challenge is not None:
+        headers["WWW-Authenticate"] = error.challenge
     # The details are for operators, in the log; a client only learns that the server is at fault.
     hidden = isinstance(error, ConfigurationError)
-    detail = "See the server log for details" if hidden else str(error)
+    detail = f"Only an operator can correct this. {ASK_OPERATOR}" if hidden else str(error)
+    if isinstance(error, EngineUnavailable):
+        detail += "; try again later"
     errors = [
         Fault(input=one.input, pointer=one.pointer, detail=one.detail) for one in error.errors
     ]

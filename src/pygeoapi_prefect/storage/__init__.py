@@ -14,7 +14,8 @@ from pygeoapi_prefect.storage.blocks import (
     save_remote_block,
     store_of,
 )
-from pygeoapi_prefect.storage.store import LocalStore, OutsideStore, Store, has_no_space
+from pygeoapi_prefect.storage.outages import has_no_space
+from pygeoapi_prefect.storage.store import LocalStore, OutsideStore, Store
 
 __all__ = [
     "LOCAL",

@@ -81,7 +81,9 @@ def load_block(slug: str | None) -> LocalFileSystem | RemoteFileSystem:
 
 
 def store_of(block: LocalFileSystem | RemoteFileSystem) -> Store:
-    """The store of a loaded block, cached in this process.
+    """The store of a block that a flow has loaded, cached in this process.
+
+    S3 is given a minute to recover from an outage.
 
     Raises:
         ConfigurationError: The settings of the block are invalid.
@@ -93,7 +95,7 @@ def store_of(block: LocalFileSystem | RemoteFileSystem) -> Store:
         return known
     slug = f"{block_type}/{name_of(block) or 'unsaved'}"
     try:
-        store = _over(block, slug, identifier_of(block) or UUID(int=0))
+        store = _over(block, slug, identifier_of(block) or UUID(int=0), is_patient=True)
     except (ImportError, TypeError, ValueError) as error:
         raise ConfigurationError(f"the block {slug!r} cannot be used: {error}") from error
     with _lock:
@@ -205,15 +207,23 @@ def _make_store(document: BlockDocument) -> Store:
         raise ConfigurationError(f"the block {slug!r} cannot be used: {error}") from error
 
 
-def _over(block: LocalFileSystem | RemoteFileSystem, slug: str, document_id: UUID) -> Store:
+def _over(
+    block: LocalFileSystem | RemoteFileSystem,
+    slug: str,
+    document_id: UUID,
+    *,
+    is_patient: bool = False,
+) -> Store:
     if isinstance(block, LocalFileSystem):
         path = str(Path(block.basepath or ".").expanduser().absolute())
         return LocalStore(slug, document_id, path, fsspec.filesystem("file"))
-    filesystem = _remote_filesystem(urlsplit(block.basepath).scheme, block.settings)
+    filesystem = _remote_filesystem(urlsplit(block.basepath).scheme, block.settings, is_patient)
     return Store(slug, document_id, block.basepath, filesystem)
 
 
-def _remote_filesystem(scheme: str, settings: Mapping[str, Any]) -> fsspec.AbstractFileSystem:
+def _remote_filesystem(
+    scheme: str, settings: Mapping[str, Any], is_patient: bool
+) -> fsspec.AbstractFileSystem:
     # fsspec's own cache would return the file system that failed.
     options = dict(settings) | {"skip_instance_cache": True}
     if scheme not in ("s3", "s3a"):
@@ -221,9 +231,17 @@ def _remote_filesystem(scheme: str, settings: Mapping[str, Any]) -> fsspec.Abstr
     options["config_kwargs"] = S3_CONFIG | options.get("config_kwargs", {})
     # Other processes write to the store: a remembered listing would hide their files.
     options["use_listings_cache"] = False
-    filesystem = fsspec.filesystem(scheme, **options)
+    filesystem = _s3_class(is_patient)(**options)
     filesystem.retries = S3_ATTEMPTS
     return filesystem
+
+
+def _s3_class(is_patient: bool) -> Any:
+    if not is_patient:
+        return fsspec.get_filesystem_class("s3")
+    from pygeoapi_prefect.storage.patient_s3 import PatientS3FileSystem  # s3fs is slow to import
+
+    return PatientS3FileSystem
 
 
 def _require_type(slug: str, block_type: str) -> None:

@@ -21,14 +21,12 @@ from uuid import UUID, uuid4
 import fsspec
 
 from pygeoapi_prefect.errors import OutputNotFound, StorageFull, StorageUnavailable
+from pygeoapi_prefect.storage.outages import has_no_space
 
 LOGGER = logging.getLogger(__name__)
 CHUNK_BYTES = 1024 * 1024
 PART_BYTES = 8 * CHUNK_BYTES  # size of one request to the store while streaming
 PROBE_BYTES = 64 * 1024
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-NO_SPACE_CODES = ("XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded")
-INSUFFICIENT_STORAGE = 507
 
 
 class OutsideStore(ValueError):
@@ -362,20 +360,6 @@ def _written(info: Mapping[str, Any]) -> datetime:
     if isinstance(time, datetime):
         return time
     return datetime.fromtimestamp(time, UTC) if time is not None else datetime.now(UTC)
-
-
-def has_no_space(error: BaseException | None) -> bool:
-    """Return true if an error, or its cause, says that a disk, bucket or quota is full."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in NO_SPACE:
-            return True
-        answer = getattr(error, "response", None)  # botocore's ClientError
-        if isinstance(answer, dict):
-            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            code = answer.get("Error", {}).get("Code")
-            return status == INSUFFICIENT_STORAGE or code in NO_SPACE_CODES
-        error = error.__cause__
-    return False
 
 
 def _failures() -> tuple[type[Exception], ...]:

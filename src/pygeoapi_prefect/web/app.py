@@ -7,28 +7,34 @@ variable ``PYGEOAPI_CONFIG`` names the configuration. An import of this module s
 """
 
 import logging
+import math
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 
 from pygeoapi_prefect import logs
+from pygeoapi_prefect.access.gate import Gate
 from pygeoapi_prefect.engine import client
 from pygeoapi_prefect.errors import ConfigurationError, UnsupportedMediaType
 from pygeoapi_prefect.jobs import expiry, owner
 from pygeoapi_prefect.jobs.callbacks import Callbacks
 from pygeoapi_prefect.jobs.retry_queue import in_background
 from pygeoapi_prefect.manager import PrefectManager
+from pygeoapi_prefect.models.message import listed
 from pygeoapi_prefect.web import (
     answers,
     conformance,
     core,
     edge,
     health,
+    identity,
     landing,
     names,
     problem,
     protocol,
+    rates,
     render,
 )
 from pygeoapi_prefect.web.core import Core, Endpoint, View
@@ -74,6 +80,9 @@ def _application() -> Flask:
     app, manager = pygeoapi.app, pygeoapi.manager
     app.config[render.PRETTY_PRINT] = manager.settings.pretty_print
     app.config["MAX_CONTENT_LENGTH"] = manager.settings.manager.max_body_bytes
+    app.config["MAX_IN_PROCESS"] = manager.settings.manager.max_in_process
+    app.config["IN_PROCESS"] = [one.id for one in manager.registry if one.deployment is None]
+    gate = _gate(manager)
     pages = Pages(pygeoapi.config, manager.settings)
     _replace_views(pygeoapi, pages)
     openapi.install(pygeoapi, pages)
@@ -81,11 +90,31 @@ def _application() -> Flask:
     blocks = sorted({p.result_storage for p in manager.registry if p.result_storage})
     _add_probes(app, manager, blocks)
     problem.register(app, pages.error)
+    identity.prepare(app, gate, pygeoapi.prefix)  # before all others that look at a request
     answers.prepare(app)
     protocol.prepare(app)
     edge.prepare(app, manager.settings.manager)
+    rates.prepare(app, manager.settings.manager.rate_limits, identity.client)
     _start_services(manager, blocks)
     return app
+
+
+def _gate(manager: PrefectManager) -> Gate | None:
+    """The gate of the configuration; None if everybody may do everything.
+
+    Raises:
+        ConfigurationError: It names a process that is not configured, or the file of the keys
+            cannot be read.
+    """
+    access = manager.settings.manager.access
+    if access is None:
+        return None
+    known = {*manager.registry.ids(), *manager.registry.unavailable}
+    if unknown := access.roles.unknown(known):
+        raise ConfigurationError(
+            f"server.manager.access.roles: there is no process {listed(unknown)}"
+        )
+    return Gate.of(access)
 
 
 def _replace_views(pygeoapi: Core, pages: Pages) -> None:
@@ -111,15 +140,30 @@ def _replace_views(pygeoapi: Core, pages: Pages) -> None:
 
 
 def _answering(view: View) -> View:
-    """The view of items of pygeoapi, which answers nothing to a body without a media type."""
+    """The view of items of pygeoapi, without two of its faults.
+
+    It fails for a ``bbox`` of numbers that are not finite, and answers nothing to a body without a
+    media type.
+    """
 
     def answer(**path: Any) -> Any:
+        if not all(map(_may_be_finite, request.args.get("bbox", "").split(","))):
+            told = "The query parameter 'bbox' has a number that is not finite"
+            return {"code": "InvalidParameterValue", "description": told}, HTTPStatus.BAD_REQUEST
         response = view(**path)
         if response is None:
             raise UnsupportedMediaType("The header Content-Type is missing")
         return response
 
     return answer
+
+
+def _may_be_finite(text: str) -> bool:
+    """Return true for a finite number, and for a text that is none: pygeoapi rejects that."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return True
 
 
 def _add_probes(app: Flask, manager: PrefectManager, blocks: list[str]) -> None:

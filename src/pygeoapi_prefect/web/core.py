@@ -23,6 +23,7 @@ from pygeoapi import __version__, l10n, util
 from pygeoapi_prefect import pygeoapi_helpers
 from pygeoapi_prefect.errors import ConfigurationError
 from pygeoapi_prefect.manager import PrefectManager
+from pygeoapi_prefect.models.message import counted
 
 View = Callable[..., Any]
 VERSION: str = __version__
@@ -100,7 +101,7 @@ def load() -> Core:
         )
     if missing := set(Endpoint) - set(app.view_functions):
         raise ConfigurationError(
-            f"pygeoapi {VERSION} has no endpoint {', '.join(sorted(missing))}; "
+            f"pygeoapi {VERSION} lacks the {counted('endpoint', sorted(missing))}; "
             "see pyproject.toml for the versions that this library works with"
         )
     # It warns of every key of the configuration, "name" or "queue", that is not a language.

@@ -19,7 +19,7 @@ WRITE_AGAIN_SECONDS = 5.0  # the same after one that failed
 ANSWER_SECONDS = 10.0  # after which a look at the store that has not ended counts as failed
 NO_ANSWER_YET = "the result store has not answered yet ({})"
 LOGGER = logging.getLogger(__name__)
-NOT_LOADED = "cannot be loaded; see the server log for details"
+NOT_LOADED = "cannot be loaded; the reason is in the server's log"
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -140,5 +140,5 @@ def _state(check: Callable[[], object]) -> str:
         return str(error)
     except Exception:  # any error means not ready, and the probe must name the part
         LOGGER.exception("a dependency cannot be checked")
-        return "cannot be used; see the server log for details"
+        return "cannot be used; the reason is in the server's log"
     return "ok"

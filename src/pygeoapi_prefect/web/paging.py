@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from pygeoapi_prefect.config import MAX_LIMIT
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.models.documents import Link
-from pygeoapi_prefect.models.message import listed
+from pygeoapi_prefect.models.message import counted
 from pygeoapi_prefect.results import links
 from pygeoapi_prefect.web.negotiation import MEDIA_TYPES, Format
 
@@ -55,9 +55,13 @@ def refuse_unknown(arguments: Iterable[str], known: Iterable[str]) -> None:
     Raises:
         InvalidJobParameterError: There is one.
     """
-    unknown = sorted(set(arguments) - {*known, *COMMON_PARAMETERS})
+    allowed = {*known, *COMMON_PARAMETERS}
+    unknown = sorted(set(arguments) - allowed)
     if unknown:
-        raise InvalidJobParameterError(f"Unknown query parameter {listed(unknown)}")
+        raise InvalidJobParameterError(
+            f"Unknown query {counted('parameter', unknown)} "
+            f"(known parameters: {', '.join(sorted(allowed))})"
+        )
 
 
 def page_links(

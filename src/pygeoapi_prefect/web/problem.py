@@ -7,24 +7,22 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, request
-from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[import-untyped]
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import UnsupportedMediaType as WrongMediaType
 
 from pygeoapi_prefect.errors import (
     InvalidJobParameterError,
+    JobError,
     RequestTooLarge,
     StackError,
+    TooBusy,
     UnsupportedMediaType,
 )
 from pygeoapi_prefect.models.message import clean
-from pygeoapi_prefect.results.problem import Parts, parts, problem
+from pygeoapi_prefect.results.problem import ASK_OPERATOR, Parts, parts, problem
 from pygeoapi_prefect.web import negotiation, render
 
 LOGGER = logging.getLogger(__name__)
-UNREADABLE = (ParseException, NoMoreData, ClientDisconnected)
-"""Exceptions of reading a body: an invalid chunk, or an early end."""
-
 Reply = Response | Parts
 
 
@@ -51,8 +49,7 @@ def register(app: Flask, as_page: Callable[[dict[str, Any], dict[str, str]], Res
 
     app.register_error_handler(StackError, negotiated(_stack_error))
     app.register_error_handler(HTTPException, negotiated(_http_exception))
-    for cls in UNREADABLE:
-        app.register_error_handler(cls, negotiated(_unreadable))
+    app.register_error_handler(ClientDisconnected, negotiated(_unreadable))
     app.register_error_handler(Exception, negotiated(_unexpected))
 
 
@@ -68,7 +65,10 @@ def _unreadable(_error: Exception) -> Parts:
 
 def _stack_error(error: StackError) -> Parts:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        LOGGER.error("%s %s: %s", request.method, clean(request.path), clean(error))
+        # A client provokes those of a job, and of a bound, as often as it likes.
+        is_provoked = isinstance(error, (JobError, TooBusy))
+        level = logging.WARNING if is_provoked else logging.ERROR
+        LOGGER.log(level, "%s %s: %s", request.method, clean(request.path), clean(error))
     return problem(error)
 
 
@@ -88,4 +88,4 @@ def _http_exception(error: HTTPException) -> Response | Parts:
 def _unexpected(error: Exception) -> Parts:
     LOGGER.exception("%s %s failed", request.method, clean(request.path), exc_info=error)
     title = HTTPStatus.INTERNAL_SERVER_ERROR.phrase
-    return parts("about:blank", title, 500, "See the server log for details")
+    return parts("about:blank", title, 500, f"An unexpected error occurred. {ASK_OPERATOR}")

@@ -14,6 +14,7 @@ BODILESS = ("GET", "HEAD", "OPTIONS")
 LENGTH, PROTOCOL = "CONTENT_LENGTH", "SERVER_PROTOCOL"  # of PEP 3333
 CHUNKED = ("", "chunked")
 IDENTITY = ("", "identity")
+CONTINUE = "100-continue"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d*)?", re.ASCII)
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -46,8 +47,16 @@ def _check() -> None:
         raise exceptions.BadRequest("The header Host is missing")
     if host is not None and not _HOST.fullmatch(host):
         raise exceptions.BadRequest("The header Host is invalid")
+    if request.headers.get("Expect", CONTINUE).strip().lower() != CONTINUE:
+        raise exceptions.ExpectationFailed(
+            "The header Expect is invalid; only 100-continue is supported"
+        )
     if request.headers.get("Transfer-Encoding", "").strip().lower() not in CHUNKED:
-        raise exceptions.NotImplemented("The only supported transfer coding is chunked")
+        raise exceptions.NotImplemented(
+            "The header Transfer-Encoding is invalid; only chunked is supported"
+        )
     coding = request.headers.get("Content-Encoding", "").strip().lower()
     if coding not in IDENTITY and request.method not in BODILESS:
-        raise exceptions.UnsupportedMediaType("The body must be sent without a content coding")
+        raise exceptions.UnsupportedMediaType(
+            "The body must be sent without the header Content-Encoding"
+        )

@@ -3,15 +3,20 @@
 Each builds one JSON document (``documents``), which is then sent as it is or shown by ``pages``.
 """
 
+import time
+from functools import partial
+
 from flask import Response, request
 
 from pygeoapi_prefect.errors import InvalidJobParameterError, RequestTooLarge
 from pygeoapi_prefect.execution.request import Received
 from pygeoapi_prefect.jobs import filters
+from pygeoapi_prefect.jobs.commands import Execution
 from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.models.link_header import link_header
 from pygeoapi_prefect.results import links
-from pygeoapi_prefect.web import documents, paging, render
+from pygeoapi_prefect.web import documents, paging, render, waiting
+from pygeoapi_prefect.web.identity import principal
 from pygeoapi_prefect.web.pages import Pages
 
 
@@ -30,13 +35,14 @@ class Views:
         """``GET /processes`` and ``GET /processes/{processID}``."""
         shown = render.shown()
         if process_id is not None:
-            process = self._registry.get(process_id)
+            process = self._registry.get(process_id, principal())
             document = documents.process_description(self._root, process, shown)
             return self._pages.process(document, shown)
         page = self._page()
-        chosen = list(self._registry)[page.offset : page.offset + page.limit]
+        visible = self._registry.visible(principal())
+        chosen = visible[page.offset : page.offset + page.limit]
         url, query = f"{self._root}/processes", request.args.to_dict(flat=False)
-        has_more = page.offset + page.limit < len(self._registry)
+        has_more = page.offset + page.limit < len(visible)
         document = {
             "processes": [documents.process_summary(self._root, process) for process in chosen],
             "links": paging.page_links(url, query, page, has_more, shown),
@@ -45,11 +51,30 @@ class Views:
 
     def execute(self, process_id: str) -> Response:
         """``POST /processes/{processID}/execution``."""
+        resumed = waiting.resumed_of(request.environ)
+        if resumed is not None:
+            return self._execution(self._commands.complete(resumed.pending))
         # First, so that an unknown process is reported before an invalid body.
-        process = self._registry.get(process_id)
-        prefer = request.headers.getlist("Prefer")
-        received = Received(self._body, request.content_type, prefer)
-        execution = self._commands.execute(process, received)
+        process = self._registry.get(process_id, principal())
+        received = Received(
+            self._body,
+            request.content_type,
+            request.headers.getlist("Prefer"),
+            request.environ.get(waiting.ARRIVED, time.monotonic()),
+            principal=principal(),
+            idempotency_key=request.headers.get("Idempotency-Key"),
+        )
+        park = waiting.park_of(request.environ)
+        if park is None:
+            return self._execution(self._commands.execute(process, received))
+        begun = self._commands.begin(process, received)
+        if isinstance(begun, Execution):
+            return self._execution(begun)
+        park(waiting.Parked(begun, partial(self._commands.abandon, begun)))
+        return Response()  # nobody gets it
+
+    def _execution(self, execution: Execution) -> Response:
+        """Answer an execute request."""
         url = links.job_url(self._root, execution.job_id)
         if execution.job is not None:
             response = render.as_json(documents.job(self._root, execution.job), 201)
@@ -80,21 +105,22 @@ class Views:
         if job_id is None:
             return self._job_list()
         if request.method == "DELETE":
-            info = self._commands.dismiss(job_id)
+            info = self._commands.dismiss(job_id, principal())
             return render.as_json(documents.dismissed_job(self._root, info))
         if shown == "json":
-            return render.as_json(documents.job(self._root, self._queries.get(job_id), shown))
-        details = self._queries.details(job_id)
+            info = self._queries.get(job_id, principal())
+            return render.as_json(documents.job(self._root, info, shown))
+        details = self._queries.details(job_id, principal())
         return self._pages.job(details, documents.job(self._root, details.info, shown))
 
     def results(self, job_id: str) -> Response:
         """``GET /jobs/{jobID}/results``."""
         if render.shown() == "html":
-            details = self._queries.details(job_id)
+            details = self._queries.details(job_id, principal())
             if details.info["status"] == "successful":
                 url = links.job_url(self._root, job_id) + "/results"
                 return self._pages.results(details, documents.this_document(url, "html"))
-        response = render.reply(self._queries.results(job_id))
+        response = render.reply(self._queries.results(job_id, principal()))
         response.vary.add("Accept")
         return response
 
@@ -103,20 +129,20 @@ class Views:
         # Outputs have no validator, so no If-Range can be true: then the whole is sent.
         is_whole = request.method != "GET" or "If-Range" in request.headers
         wanted = None if is_whole else request.headers.get("Range")
-        return render.reply(self._queries.output(job_id, output_id, wanted))
+        return render.reply(self._queries.output(job_id, output_id, principal(), wanted))
 
     def _job_list(self) -> Response:
         query = request.args.to_dict(flat=False)
         paging.refuse_unknown(query, filters.PARAMETERS)
         shown, page = render.shown(), self._page()
-        found = self._queries.page(page.limit, page.offset, filters.parse(query))
+        found = self._queries.page(page.limit, page.offset, principal(), filters.parse(query))
         url = f"{self._root}/jobs"
         document = {
             "jobs": [documents.job(self._root, info) for info in found.jobs],
             "links": paging.page_links(url, query, page, found.has_more, shown),
             "numberReturned": len(found.jobs),
         }
-        ids = self._registry.ids() if shown == "html" else []
+        ids = [process.id for process in self._registry.visible(principal())]
         return self._pages.respond(document, shown, "jobs", query=query, process_ids=ids)
 
     def _page(self) -> paging.Page:

@@ -4,19 +4,26 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from prefect.logging.loggers import get_logger
 
+from pygeoapi_prefect.engine.errors import is_outage
 from pygeoapi_prefect.engine.routes import Json
-from pygeoapi_prefect.worker import health
+from pygeoapi_prefect.engine.shares import share_of
+from pygeoapi_prefect.worker import fairness, health
+from pygeoapi_prefect.worker.forkserver.protocol import Signal
 from pygeoapi_prefect.worker.supervision import RunSupervisor, Workplace
 
 LOGGER = get_logger("pygeoapi.worker")
 NUDGE_PAUSES = (0.0, 0.015, 0.04)  # an event may arrive before its change is visible
 BACKLOG_SECONDS = 1.0
+LOOKS = 3
+"""Largest number of requests for runs beyond a page."""
 LATE_SECONDS = 0.1  # a run that a concurrency limit has postponed is given a moment after its time
 HAND_BACK_SECONDS = 5.0
+type Claim = tuple[str | None, datetime | None]
+"""The answer to a claim, as from ``WorkerApi.claim``."""
 
 
 class Claims:
@@ -41,9 +48,14 @@ class Claims:
         self.active: dict[str, RunSupervisor] = {}
         self.heard = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._claiming: set[asyncio.Task[Claim]] = set()
         self._backlog: deque[Json] = deque()
         self._backlog_until = 0.0
         self._more = False
+        self._is_flooded = False
+        self._turns = fairness.Turns()
+        self._silent_until: dict[str, float] = {}
+        self._full: set[str] = set()
         self._nudges = 0
         self._wake = asyncio.Event()
 
@@ -52,17 +64,28 @@ class Claims:
         self._nudges += 1
         self._wake.set()
 
+    def expect(self, tags: Sequence[str]) -> None:
+        """There may be a run with these tags to claim.
+
+        Behind a flood, one of a share that no cached run has is worth another reading.
+        """
+        share = share_of(tags)
+        if self._is_flooded and all(share_of(run["tags"]) != share for run in self._backlog):
+            self._backlog_until = 0.0
+            self._silent_until.pop(share, None)
+        self.nudge()
+
     def hear(self) -> None:
         """Prefect has answered; a worker that can act on it is a healthy one."""
         self.heard = time.monotonic()
         if self._workplace.forks.is_up:
             health.file().touch()
 
-    def cancel(self, run_id: str) -> None:
+    def end(self, run_id: str, reason: Signal) -> None:
         """End a run, if it is one of ours."""
         active = self.active.get(run_id)
         if active is not None:
-            active.end("cancel")
+            active.end(reason)
 
     async def keep_claiming(self) -> None:
         """Claim runs at each nudge, until cancelled.
@@ -116,44 +139,115 @@ class Claims:
                 if not self._backlog:
                     break
             run = self._backlog.popleft()
-            if str(run["id"]) not in self.active:
-                self._start(RunSupervisor(self._workplace, run))
+            if str(run["id"]) not in self.active and run.get("deployment_id") not in self._full:
+                self._start(run)
                 started += 1
         return started
 
     async def _read(self) -> None:
         """Read due runs, some more than the free slots; they are cached for a second.
 
-        Each reading costs the server 40 ms, and a busy worker would read once for each job.
+        Each reading costs the server 40 ms, and a busy worker would read once for each job. None
+        begins while a claim is on the way: Prefect skips a run that it is just changing, and gives
+        the next one of its queue instead, beyond the queue's limit.
         """
+        if self._claiming:
+            await asyncio.wait(self._claiming)
         limit = 2 * self._slots - len(self.active)
         due = await self._workplace.api.scheduled(self._pool, self._queues, limit)
         self.hear()
-        self._more = len(due) >= limit
-        self._backlog = deque(run for run in due if str(run["id"]) not in self.active)
+        self._more = self._is_flooded = len(due) >= limit
+        free = self._unclaimed(due)
+        further = await self._read_beyond(free) if self._is_flooded else []
+        if len(self._queues) != 1 and not further and self._are_full(free):
+            self._full.clear()  # Prefect postpones what is claimed, and shows other queues then
+        self._backlog = deque(fairness.order(free, further, self._turns, self._full))
         self._backlog_until = self.heard + BACKLOG_SECONDS
 
-    def _start(self, supervisor: RunSupervisor) -> None:
+    async def _read_beyond(self, due: list[Json]) -> list[Json]:
+        """Read due runs that come before those of a full page, which a flood may fill.
+
+        These are runs of shares that have a turn, and any run if those of the page wait for the
+        concurrency limits of their deployments.
+
+        Shares without a due run are not asked for again within a second: the flood of one owner
+        alone costs one request a second. Each look passes over one flood more.
+        """
+        queues = sorted({str(run["work_queue_id"]) for run in due})
+        full = sorted(self._full)
+        further: list[Json] = []
+        if any(run.get("deployment_id") in self._full for run in due):
+            found = await self._workplace.api.due_of(None, queues, self._slots, without=full)
+            further += self._unclaimed(found)
+        for _ in range(LOOKS):
+            free = self._slots - len(self.active)
+            shares = fairness.ahead(due, further, free, self._turns, full)
+            now = time.monotonic()
+            shares = [share for share in shares if self._silent_until.get(share, 0.0) <= now]
+            if not shares:
+                break
+            found = await self._workplace.api.due_of(shares, queues, self._slots, without=full)
+            further += self._unclaimed(found)
+            if len(found) < self._slots:
+                silent = set(shares) - {share_of(run["tags"]) for run in found}
+                self._silent_until |= dict.fromkeys(silent, now + BACKLOG_SECONDS)
+                break
+        return further
+
+    def _are_full(self, runs: list[Json]) -> bool:
+        return all(run.get("deployment_id") in self._full for run in runs)
+
+    def _unclaimed(self, runs: list[Json]) -> list[Json]:
+        return [run for run in runs if str(run["id"]) not in self.active]
+
+    def _start(self, run: Json) -> None:
+        supervisor, share = RunSupervisor(self._workplace, run), share_of(run["tags"])
         self.active[supervisor.id] = supervisor
-        task = asyncio.create_task(self._take(supervisor))
+        self._turns.begin(share)
+        claim = asyncio.create_task(self._workplace.api.claim(supervisor.id, self._name))
+        self._claiming.add(claim)
+        claim.add_done_callback(self._claiming.discard)
+        deployment = str(run.get("deployment_id"))
+        task = asyncio.create_task(self._take(supervisor, share, deployment, claim))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _take(self, supervisor: RunSupervisor) -> None:
-        """Claim a run and supervise it to its end."""
+    async def _take(
+        self, supervisor: RunSupervisor, share: str, deployment: str, claim: asyncio.Task[Claim]
+    ) -> None:
+        """Wait for the claim of a run, and supervise the run to its end."""
         try:
-            state_id, due = await self._workplace.api.claim(supervisor.id, self._name)
+            state_id, due = await claim
             if state_id is not None:
                 await supervisor.supervise(state_id)
+                self._look_again(deployment)
             elif due is not None:
-                self._nudge_at(due)
-        except Exception:
-            LOGGER.exception("Run %s: unexpected error", supervisor.id)
+                self._wait_for_room(deployment, due)
+        except Exception as error:
+            if is_outage(error):  # if the claim was stored, the run goes back to its queue
+                LOGGER.warning("Run %s: Prefect does not answer (%s)", supervisor.id, error)
+            else:
+                LOGGER.exception("Run %s: unexpected error", supervisor.id)
         finally:
             self.active.pop(supervisor.id, None)
+            self._turns.end(share)
             if self._more or self._backlog:
                 self.nudge()
 
-    def _nudge_at(self, due: datetime) -> None:
-        pause = (due - datetime.now(UTC)).total_seconds()
-        asyncio.get_running_loop().call_later(max(pause, 0) + LATE_SECONDS, self.nudge)
+    def _wait_for_room(self, deployment: str, due: datetime) -> None:
+        """Claim no run of a deployment that has as many as it may, until one ends or is due again.
+
+        Each claim of one that waits costs Prefect a change of state, and keeps others waiting.
+        """
+        if deployment not in self._full:
+            self._full.add(deployment)
+            pause = (due - self._workplace.api.now()).total_seconds()
+            loop = asyncio.get_running_loop()
+            loop.call_later(max(pause, 0) + LATE_SECONDS, self._look_again, deployment)
+
+    def _look_again(self, deployment: str) -> None:
+        """There may be room for a run of a deployment again."""
+        if deployment in self._full:
+            self._full.discard(deployment)
+            self._backlog_until = 0.0
+            self.nudge()

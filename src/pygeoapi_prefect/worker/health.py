@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+# Not a field in ``environment``: the check runs every few seconds, and loads no library.
 FILE_VARIABLE = "PYGEOAPI_WORKER_HEALTH_FILE"
 FILE_NAME = "pygeoapi-worker-alive"
 OLDEST_SECONDS = 60.0  # Prefect's default of a poll every 10 s, jitter and a slow machine included

@@ -15,8 +15,10 @@ from pygeoapi_prefect.worker.job_variables import JobConfiguration
 
 def describe(ended: Exit, memory_limit_mb: int | None = None) -> str:
     """Describe the end of a process, for people."""
+    if ended.is_lost:
+        return "The fork server of the run has ended"
     if ended.error is not None:
-        return f"The process of the run could not continue: {ended.error}"
+        return f"The process of the run could not be started: {ended.error}"
     if is_of_outage(ended):
         return "Prefect did not answer the process of the run"
     if ended.is_over_memory:
@@ -50,6 +52,8 @@ async def settle(
     reason: protocol.Signal | None,
     ended: Exit,
     limits: JobConfiguration,
+    *,
+    has_begun: bool,
 ) -> str:
     """Make sure that a run has ended in Prefect, too.
 
@@ -59,6 +63,7 @@ async def settle(
         reason: Why the worker has ended it, if it has.
         ended: What is known of the process's end.
         limits: Its limits.
+        has_begun: Whether the flow's own code may have begun.
 
     Returns:
         Name of the state that the run is in then.
@@ -67,14 +72,14 @@ async def settle(
         case "cancel":
             return await cancelled_by_id(api, run_id)
         case "hand-back":
-            return await hand_back(api, run_id, "the worker was shut down")
+            return await hand_back(api, run_id, "the worker was shut down", has_begun=has_begun)
         case "kill":
             return await timed_out(api, run_id, limits.timeout_seconds or 0)
     if ended.is_over_memory:
         return await over_memory(api, run_id, limits.memory_limit_mb or 0)
     description = describe(ended, limits.memory_limit_mb)
     if ended.is_lost or is_of_outage(ended):
-        return await hand_back(api, run_id, description)
+        return await hand_back(api, run_id, description, has_begun=has_begun)
     has_died = ended.error is None
     return await crash(api, run_id, description, as_data(ended), has_died=has_died)
 
@@ -88,7 +93,7 @@ def may_run_again(run: Json) -> bool:
 async def crash(
     api: WorkerApi, run_id: str, message: str, data: Json | None = None, *, has_died: bool = False
 ) -> str:
-    """End a run as crashed, or as cancelled if a client dismissed it; it may have ended already.
+    """Mark a run as crashed, or as cancelled if a client dismissed it; it may have ended already.
 
     Args:
         api: Prefect's API.
@@ -108,10 +113,18 @@ async def crash(
             return await cancelled(api, run)
         if has_died and await _repeated(api, run, message):
             return "Scheduled"
-        await api.set_state(run_id, "CRASHED", message, data=data)
+        return await _crashed(api, run_id, message, data)
     except ObjectNotFound:
         return "Deleted"
-    return "Crashed"
+
+
+async def _crashed(api: WorkerApi, run_id: str, message: str, data: Json | None) -> str:
+    """Propose that a run has crashed; Prefect rejects this if it has ended meanwhile."""
+    reply = await api.set_state(run_id, "CRASHED", message, data=data)
+    if reply["status"] == "ACCEPT":
+        return "Crashed"
+    run = await api.run(run_id)
+    return await cancelled(api, run) if run["state_type"] == "CANCELLING" else run["state_name"]
 
 
 async def _repeated(api: WorkerApi, run: Json, reason: str) -> bool:
@@ -122,10 +135,14 @@ async def _repeated(api: WorkerApi, run: Json, reason: str) -> bool:
     allowed = await api.crash_retries(run)
     if not allowed or await api.crash_repeats(str(run["id"])) >= allowed:
         return False
-    retries = _retries(run)
-    more = retries + 1 if retries and run.get("run_count") else None
-    await api.reschedule(run, f"{REPEAT_MARK}{reason}", retries=more)
+    await api.reschedule(run, f"{REPEAT_MARK}{reason}", retries=_retries_after_loss(run))
     return True
+
+
+def _retries_after_loss(run: Json) -> int | None:
+    """The number of retries with which a repetition uses up none of them; None leaves it."""
+    retries = _retries(run)
+    return retries + 1 if retries and run.get("run_count") else None
 
 
 def _retries(run: Json) -> int:
@@ -156,13 +173,17 @@ async def over_memory(api: WorkerApi, run_id: str, limit_mb: int) -> str:
     return "Failed"
 
 
-async def hand_back(api: WorkerApi, run_id: str, reason: str) -> str:
-    """Give a run to another worker where that is allowed; end it as crashed otherwise.
+async def hand_back(
+    api: WorkerApi, run_id: str, reason: str, *, has_begun: bool | None = None
+) -> str:
+    """Give a run to another worker where that is allowed; otherwise mark it as crashed.
 
     Args:
         api: Prefect's API.
         run_id: The run; its process is gone.
         reason: Why this worker, or a dead one, cannot go on.
+        has_begun: Whether the flow's own code may have begun; None if only Prefect can tell. It
+            stores Running before that, so that a run which it knows as Running need not have begun.
     """
     try:
         run = await api.run(run_id)
@@ -170,16 +191,19 @@ async def hand_back(api: WorkerApi, run_id: str, reason: str) -> str:
             return str(run["state_name"])
         if run["state_type"] == "CANCELLING":
             return await cancelled(api, run)
+        if has_begun is False:
+            retries = _retries_after_loss(run)
+            await api.reschedule(run, f"Handed back: {reason}", retries=retries)
+            return "Scheduled"
         if run.get("run_count") and await _repeated(api, run, reason):
             return "Scheduled"
         if may_run_again(run):
             await api.reschedule(run, f"Handed back: {reason}")
             return "Scheduled"
-        message, data = f"The run was lost: {reason}", endings.as_data("lost")
-        await api.set_state(run_id, "CRASHED", message, force=True, data=data)
+        message = f"The run was lost: {reason}"
+        return await _crashed(api, run_id, message, endings.as_data("lost"))
     except ObjectNotFound:
         return "Deleted"
-    return "Crashed"
 
 
 async def cancelled(api: WorkerApi, run: Json) -> str:

@@ -21,7 +21,7 @@ from pygeoapi_prefect.worker import settlement
 from pygeoapi_prefect.worker.forkserver.client import Child, Exit, ForkServerFailed
 from pygeoapi_prefect.worker.forkserver.pool import ForkServers
 from pygeoapi_prefect.worker.forkserver.protocol import Hooks, Job, Signal
-from pygeoapi_prefect.worker.job.report import Report
+from pygeoapi_prefect.worker.job.report import HANDED_OVER, Report
 from pygeoapi_prefect.worker.launch_plans import Plan, Plans
 
 LOGGER = get_logger("pygeoapi.worker")
@@ -40,6 +40,7 @@ class Workplace:
         plans: How to start runs.
         forks: Where processes come from.
         folder: Folder for code and for the runs' own files.
+        stale_seconds: Seconds after a claim from which another worker may think this one dead.
         stopping: Set when the worker stops: what Prefect does not hear then is left to the reaper.
     """
 
@@ -47,6 +48,7 @@ class Workplace:
     plans: Plans
     forks: ForkServers
     folder: Path
+    stale_seconds: float = 15.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -66,6 +68,7 @@ class RunSupervisor:
         self._scratch = workplace.folder / "runs" / self.id
         self._reason: Signal | None = None
         self._stop = asyncio.Event()
+        self._claim, self._claimed = "", time.monotonic()
 
     def end(self, reason: Signal) -> None:
         """Ask for the end of the run; the first reason counts.
@@ -84,6 +87,7 @@ class RunSupervisor:
             state_id: Identifier of the PENDING state by which it was claimed.
         """
         claimed = time.monotonic()
+        self._claim, self._claimed = state_id, claimed
         LOGGER.info("%s: claimed (run %s)", self._name, self.id)
         ended, level, why = None, logging.INFO, ""
         try:
@@ -97,8 +101,9 @@ class RunSupervisor:
                 reason = settlement.describe(ended, plan.configuration.memory_limit_mb)
                 level, why = logging.WARNING, "" if concluded else f": {reason}"
         except Exception as error:
-            LOGGER.exception("%s: could not be run", self._name)
-            state = await self._insist(partial(self._give_up, error))
+            details = None if _will_pass(error) else error
+            LOGGER.error("%s: could not be run: %s", self._name, error, exc_info=details)
+            state = await self._insist_if_ours(partial(self._give_up, error))
         finally:
             await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
         used = f"; {ended.cpu:.2f} s of processor, {ended.memory_mb} MiB" if ended else ""
@@ -121,6 +126,7 @@ class RunSupervisor:
             memory_limit_mb=configuration.memory_limit_mb,
             timeout_seconds=configuration.timeout_seconds,
             working_dir=str(folder) if folder else None,
+            stale_seconds=self._workplace.stale_seconds,
         )
 
     async def _watch(self, child: Child, limit: float | None) -> Exit:
@@ -162,11 +168,14 @@ class RunSupervisor:
         state = concluded
         if state is None:
             limits, unavailable = plan.configuration, settlement.is_of_outage(ended)
+            has_begun = Report(self._scratch).has_begun()
             if self._reason is None and unavailable:
                 await asyncio.sleep(RETRY_SECONDS)  # it may be refused again at once
             api = self._workplace.api
-            state = await self._insist(
-                lambda: settlement.settle(api, self.id, self._reason, ended, limits)
+            state = await self._insist_if_ours(
+                lambda: settlement.settle(
+                    api, self.id, self._reason, ended, limits, has_begun=has_begun
+                )
             )
         if state == "Crashed":
             await self._run_hooks(plan, "crashed")
@@ -202,9 +211,24 @@ class RunSupervisor:
         """End a run that has no process, or hand it back where that was not its own fault."""
         api = self._workplace.api
         message = f"The run could not be started: {type(error).__name__}: {error}"
-        if is_outage(error) or isinstance(error, ForkServerFailed):
+        if _will_pass(error):
             return await settlement.hand_back(api, self.id, message)
         return await settlement.crash(api, self.id, message, endings.as_data("start"))
+
+    async def _insist_if_ours(self, action: Callable[[], Awaitable[str]]) -> str:
+        """Repeat an action like ``_insist``, unless another worker has claimed the run meanwhile.
+
+        It may have after a long pause, in which it took this worker for dead. Costs a request for
+        runs that were claimed some time ago.
+        """
+
+        async def act() -> str:
+            may_be_lost = time.monotonic() - self._claimed >= self._workplace.stale_seconds
+            if may_be_lost and await self._workplace.api.last_claim(self.id) != self._claim:
+                return HANDED_OVER
+            return await action()
+
+        return await self._insist(act)
 
     async def _insist(self, action: Callable[[], Awaitable[str]]) -> str:
         """Repeat an action until Prefect answers; a worker that stops leaves it to the reaper."""
@@ -217,3 +241,8 @@ class RunSupervisor:
                 if not is_outage(error) or self._workplace.stopping.is_set():
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
+
+
+def _will_pass(error: Exception) -> bool:
+    """Return true for what is no fault of the run: an outage, a fork server that is restarted."""
+    return is_outage(error) or isinstance(error, ForkServerFailed)

@@ -17,11 +17,12 @@ from prefect.client.schemas.objects import FlowRun, WorkPool
 from prefect.logging.loggers import get_logger
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
-from pygeoapi_prefect.engine import events
+from pygeoapi_prefect.engine import endings, events
 from pygeoapi_prefect.engine.errors import is_outage
 from pygeoapi_prefect.engine.internals.workers import POOL_TYPE
 from pygeoapi_prefect.engine.states import DISMISSED
 from pygeoapi_prefect.engine.worker_api import WorkerApi
+from pygeoapi_prefect.environment import WorkerSettings
 from pygeoapi_prefect.worker import health
 from pygeoapi_prefect.worker.claims import Claims
 from pygeoapi_prefect.worker.forkserver import process_tree
@@ -35,10 +36,9 @@ LOGGER = get_logger("pygeoapi.worker")
 JOB_PROGRAM = "pygeoapi_prefect.worker.job.program"
 HEARTBEAT_SECONDS = 10
 CANCEL_POLL_SECONDS = 5.0
+STALE_HEARTBEATS = 1.5
+"""Fewer than a worker misses, from a claim on, before it is thought to be dead."""
 UNHEALTHY_POLLS = 30  # as Prefect's own workers
-PRELOAD_VARIABLE = "PYGEOAPI_WORKER_PRELOAD"
-GRACE_VARIABLE = "PYGEOAPI_WORKER_GRACE_SECONDS"
-DEFAULT_GRACE_SECONDS = 7.0  # docker stop kills after 10
 
 
 def default_limit() -> int:
@@ -89,8 +89,8 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         self._slots = limit or default_limit()
         self._hurry = asyncio.Event()
         self._services: list[asyncio.Task[None]] = []
-        modules = os.environ.get(PRELOAD_VARIABLE, "").split(",")
-        self._forks = ForkServers(JOB_PROGRAM, (name.strip() for name in modules if name.strip()))
+        self._settings = WorkerSettings.from_env()
+        self._forks = ForkServers(JOB_PROGRAM, self._settings.preload)
         self._claims: Claims | None = None
 
     # -- Prefect's interface -------------------------------------------------------------------
@@ -111,7 +111,10 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         self._api = WorkerApi(self.client)
         plans = Plans(self._api, self.client, lambda: self.work_pool)
         self._claims = Claims(
-            Workplace(self._api, plans, self._forks, self._folder),
+            Workplace(
+                *(self._api, plans, self._forks, self._folder),
+                stale_seconds=STALE_HEARTBEATS * self.heartbeat_interval_seconds,
+            ),
             name=self.name,
             pool=self._work_pool_name,
             queues=sorted(self._work_queues),
@@ -134,8 +137,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             service.cancel()
         await asyncio.gather(*self._services, return_exceptions=True)
         if self._claims is not None:
-            grace = float(os.environ.get(GRACE_VARIABLE) or DEFAULT_GRACE_SECONDS)
-            await self._claims.finish(grace, self._hurry)
+            await self._claims.finish(self._settings.grace_seconds, self._hurry)
         await self._forks.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
         health.file().unlink(missing_ok=True)
@@ -211,15 +213,16 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
     async def _listen(self) -> None:
         while self._work_pool is None:
             await asyncio.sleep(RETRY_SECONDS)
-        assert self._claims is not None
+        claims = self._claims
+        assert claims is not None
         await events.follow_pool(
             str(self.work_pool.id),
-            on_scheduled=self._claims.nudge,
-            on_cancelled=self._claims.cancel,
+            on_scheduled=claims.expect,
+            on_cancelled=lambda run_id: claims.end(run_id, "cancel"),
         )
 
     async def _poll_cancelled(self) -> None:
-        """The safety net of cancellations; it also notices runs that were deleted."""
+        """The safety net of cancellations; it also notices runs that were deleted or lost."""
         assert self._claims is not None
         while True:
             await asyncio.sleep(CANCEL_POLL_SECONDS)
@@ -229,8 +232,12 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             found = {run["id"]: run for run in await self._api.runs(watched)}
             self._claims.hear()
             for run_id in watched:
-                if run_id not in found or found[run_id]["state_type"] in DISMISSED:
-                    self._claims.cancel(run_id)
+                run = found.get(run_id)
+                if run is None or run["state_type"] in DISMISSED:
+                    self._claims.end(run_id, "cancel")
+                elif endings.is_lost((run.get("state") or {}).get("data")):
+                    # This worker stood still, and another one thought that it was dead.
+                    self._claims.end(run_id, "kill")
 
     async def _reap(self) -> None:
         assert self._claims is not None

@@ -58,7 +58,9 @@ def test_the_table_has_the_measured_systems_only() -> None:
 def test_memory_is_compared_with_that_after_ten_minutes() -> None:
     samples = [{"web": 100.0, "postgres": 50.0}] * 10 + [{"web": 105.0, "postgres": 80.0}]
     soak = {"minutes": 11, "rate_per_s": 2.5, "jobs": 1650, "failed": 0, "rss_mib": samples}
+    soak |= {"disk_kib_per_job": {"database": 3.21}}
     text = memory_section(soak, "soak.json")
+    assert "Each job adds 3.2 KiB to the database." in text
     assert "1650 jobs at 2.50/s" in text
     assert "| web | 100 | 105 | 1.05 |" in text
     assert "| postgres | 50 | 80 | 1.60 |" in text

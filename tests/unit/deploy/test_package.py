@@ -140,7 +140,7 @@ def test_the_flows_name_in_its_module_counts_not_the_functions(tmp_path: Path, l
     )
     assert collect(*load("named")).entrypoint == "named.py:run_it"
     assert collect(*load("options")).entrypoint == "options.py:run"
-    with pytest.raises(PackageError, match="has no name"):
+    with pytest.raises(PackageError, match="must be assigned to a name"):
         collect(*load("nameless"))
 
 
@@ -160,7 +160,9 @@ def test_another_ignore_file_takes_its_place(tmp_path: Path, load: Load) -> None
 
 def test_the_flows_own_file_must_not_be_ignored(tmp_path: Path, load: Load) -> None:
     write(tmp_path, A_PACKAGE | {".prefectignore": "process.py"})
-    with pytest.raises(PackageError, match=r"pkg/process\.py holds the flow 'run', but is ignored"):
+    with pytest.raises(
+        PackageError, match=r"pkg/process\.py holds the flow 'run', but the ignore file excludes it"
+    ):
         collect(*load("pkg.process"))
 
 

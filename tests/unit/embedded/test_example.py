@@ -39,7 +39,7 @@ def test_long_lines_of_a_result_are_cut() -> None:
 
 
 def test_an_error_instead_of_results_is_said() -> None:
-    with pytest.raises(EmbeddedError, match="404 gone"):
+    with pytest.raises(EmbeddedError, match="answered with status 404: gone"):
         example.shown(httpx.Response(404, text="gone"))
 
 

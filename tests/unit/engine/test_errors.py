@@ -5,7 +5,7 @@ import pytest
 from prefect.exceptions import ObjectNotFound
 
 from pygeoapi_prefect.engine.client import answered_by_prefect
-from pygeoapi_prefect.engine.errors import is_outage, translate_errors
+from pygeoapi_prefect.engine.errors import had_no_effect, is_outage, translate_errors
 from pygeoapi_prefect.engine.routes import filter_runs, read_run
 from pygeoapi_prefect.errors import EngineUnavailable
 
@@ -22,6 +22,28 @@ def test_these_answers_are_outages(status: int) -> None:
     assert is_outage(answer(status))
     with pytest.raises(EngineUnavailable, match=str(status)), translate_errors():
         raise answer(status)
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (httpx.ConnectError(""), True),
+        (httpx.ConnectTimeout(""), True),
+        (httpx.PoolTimeout(""), True),
+        (answer(401), True),
+        (answer(429), True),
+        (answer(500), False),
+        (answer(504), False),
+        (httpx.ReadTimeout(""), False),
+        (httpx.WriteError(""), False),
+        (httpx.RemoteProtocolError(""), False),
+        (ConnectionResetError(), False),
+    ],
+)
+def test_what_may_have_had_an_effect(cause: Exception, expected: bool) -> None:
+    with pytest.raises(EngineUnavailable) as caught, translate_errors():
+        raise cause
+    assert had_no_effect(caught.value) is expected
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 422])

@@ -1,6 +1,7 @@
 """States that Prefect's engine sends: their messages, and what their data says of an exception."""
 
 import asyncio
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import prefect.states
 import pytest
 from prefect._internal.result_records import ResultRecord, ResultRecordMetadata
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient
+from prefect.exceptions import Abort
 from prefect.filesystems import LocalFileSystem
 from prefect.results import ResultStore
 from prefect.serializers import JSONSerializer
-from prefect.states import Failed
+from prefect.states import Failed, Running
 
 from pygeoapi_prefect.engine import routes
 from pygeoapi_prefect.engine.state_messages import prepare_states
@@ -27,8 +29,10 @@ def described(error: BaseException) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefect.states, "to_state_create", prefect.states.to_state_create)
+def as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect's own function, also if another test has prepared this process."""
+    own = inspect.unwrap(prefect.states.to_state_create)
+    monkeypatch.setattr(prefect.states, "to_state_create", own)
 
 
 @pytest.mark.parametrize("cls", [SyncPrefectClient, PrefectClient])
@@ -95,3 +99,13 @@ def test_data_that_says_nothing_stays_as_prefect_makes_it(data: Any) -> None:
     prepare_states(described)
     state: Any = Failed(message="x", data=data)
     assert prefect.states.to_state_create(state).data is None
+
+
+def test_only_a_final_state_can_be_stopped() -> None:
+    def stop() -> None:
+        raise Abort("the run is lost")
+
+    prepare_states(described, stop)
+    assert prefect.states.to_state_create(Running()).type == "RUNNING"
+    with pytest.raises(Abort, match="the run is lost"):
+        prefect.states.to_state_create(Failed())

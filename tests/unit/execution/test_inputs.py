@@ -83,12 +83,12 @@ def test_legal_values_pass_unchanged(schema: dict[str, Any], value: Any) -> None
         ({"type": "number", "exclusiveMinimum": 0}, 0, "above 0, not 0"),
         ({"type": "number", "exclusiveMaximum": 5}, 5, "below 5, not 5"),
         ({"type": "string", "format": "date-time"}, "yesterday", "a date and time such as 2026"),
-        ({"type": "string", "pattern": "^a"}, "b", r"a string that matches \^a"),
+        ({"type": "string", "pattern": "^a"}, "b", r"a string that matches the pattern \^a"),
         ({"type": "array", "items": {"type": "number"}}, [1, "a"], "at /1: expected a number"),
         (
             {"type": "array", "items": {"type": "number"}, "maxItems": 1},
             [1, 2],
-            "with at most 1 items, each item a number",
+            "with at most 1 item, each item a number",
         ),
         ({"type": "object", "required": ["a"]}, {"b": 1}, "the member 'a' is missing"),
         ({"type": "object"}, "text", "object"),
@@ -122,7 +122,9 @@ def test_a_missing_input_is_named() -> None:
 
 
 def test_unknown_inputs_are_named() -> None:
-    with pytest.raises(InvalidJobParameterError, match=r"unknown input 'z', 'y'; known inputs: x"):
+    with pytest.raises(
+        InvalidJobParameterError, match=r"unknown inputs 'z', 'y' \(known inputs: x\)"
+    ):
         validate({"x": 1, "z": 2, "y": 3}, x={"type": "integer"})
     with pytest.raises(InvalidJobParameterError, match="known inputs: none"):
         validate({"x": 1})
@@ -204,6 +206,23 @@ def test_anything_else_by_reference_is_left_to_the_flow(
 def test_a_json_input_cannot_be_anything_else_by_reference(link: dict[str, Any]) -> None:
     with pytest.raises(InvalidJobParameterError, match="input 'x': expected a reference to JSON"):
         resolve({"type": "number", "maximum": 100}, link)
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "number", "told"),
+    [
+        (2, 2, 1, "expected exactly 2 values, not 1"),
+        (2, "unbounded", 1, "expected at least 2 values, not 1"),
+        (1, "unbounded", 0, "expected at least 1 value, not 0"),
+        (0, 3, 4, "expected at most 3 values, not 4"),
+        (1, 3, 4, "expected 1 to 3 values, not 4"),
+    ],
+)
+def test_the_expected_number_of_values_is_told(
+    least: int, most: int | str, number: int, told: str
+) -> None:
+    with pytest.raises(InvalidJobParameterError, match=f"input 'x': {told}"):
+        validate({"x": [1] * number}, x={"minOccurs": least, "maxOccurs": most})
 
 
 def test_a_format_that_is_no_object_is_no_format() -> None:

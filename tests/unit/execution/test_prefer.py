@@ -2,7 +2,14 @@
 
 import pytest
 
-from pygeoapi_prefect.execution.prefer import MAX_WAIT, Mode, Preferences, negotiate, parse
+from pygeoapi_prefect.execution.prefer import (
+    MAX_LENGTH,
+    MAX_WAIT,
+    Mode,
+    Preferences,
+    negotiate,
+    parse,
+)
 
 SYNC, ASYNC = "sync-execute", "async-execute"
 
@@ -32,6 +39,7 @@ SYNC, ASYNC = "sync-execute", "async-execute"
         (["wait=999999999"], Preferences(False, MAX_WAIT)),
         ([",,;=,"], Preferences()),
         (['"' + '\\"' * 4000, "respond-async"], Preferences(True)),  # no time is spent on it
+        (["respond-async" + " " * MAX_LENGTH], Preferences()),
     ],
 )
 def test_parse(headers: list[str], expected: Preferences) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pygeoapi_prefect.errors import InvalidJobParameterError, UnsupportedMediaType
-from pygeoapi_prefect.execution.request import MAX_DEPTH, Request, check_outputs, parse
+from pygeoapi_prefect.execution.request import MAX_DEPTH, Request, check_outputs, load, parse
 from pygeoapi_prefect.models.documents import WantedOutput
 
 JSON = "application/json"
@@ -52,7 +52,7 @@ def test_refuses_another_media_type(content_type: str) -> None:
         (b'{"inputs": {"a": NaN}}', "NaN"),
         (b'{"inputs": {"a": -Infinity}}', "Infinity"),
         (b'{"inputs": {"a": 1e999}}', "out of range"),
-        (b'{"inputs": {"a": ' + b"9" * 6000 + b"}}", "number"),
+        (b'{"inputs": {"a": ' + b"9" * 6000 + b"}}", "it has more than 4300 digits$"),
         (b'{"inputs": {"a": "\\ud800"}}', "surrogate"),
         (b"[" * 100_000 + b"]" * 100_000, "deeper"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "deeper"),
@@ -62,6 +62,12 @@ def test_refuses_another_media_type(content_type: str) -> None:
 def test_refuses_what_is_no_usable_json_object(content: bytes, reason: str) -> None:
     with pytest.raises(InvalidJobParameterError, match=reason):
         parse(content, JSON)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"a": NaN}', b'{"a": 1, "a": 2}'])
+def test_a_referenced_document_has_its_own_name_in_messages(content: bytes) -> None:
+    with pytest.raises(InvalidJobParameterError, match=r"^the referenced document "):
+        load(content, "the referenced document")
 
 
 def test_accepts_depth_up_to_the_bound() -> None:
@@ -92,6 +98,10 @@ def test_keeps_escaped_characters_and_null_characters() -> None:
         (
             {"subscriber": {"failedUri": "http://a/", "when": "now"}},
             "'subscriber' has the unknown member 'when'",
+        ),
+        (
+            {"subscriber": {"failedUri": "http://a/", "when": "now", "who": "me"}},
+            "'subscriber' has the unknown members 'when', 'who'",
         ),
     ],
 )
@@ -189,7 +199,9 @@ def test_a_request_is_passed_on_as_it_was_given() -> None:
 def test_refuses_unknown_outputs_and_names_the_known() -> None:
     check_outputs(Request(outputs={"a": {}}), ["a", "b"])
     check_outputs(Request(), ["a"])
-    with pytest.raises(InvalidJobParameterError, match=r"unknown output 'c'; known outputs: a, b"):
+    with pytest.raises(
+        InvalidJobParameterError, match=r"unknown output 'c' \(known outputs: a, b\)"
+    ):
         check_outputs(Request(outputs={"c": {}}), ["b", "a"])
 
 

@@ -333,7 +333,7 @@ def test_fault_29_a_raster_of_more_cells_than_the_bound(tmp_path: Path, results:
         "zones": collection(box(1, 1, 1.01, 1.01), box(0, 0, 10, 10, id="all")),
     }
     began = time.process_time()
-    with pytest.raises(InvalidJobParameterError, match=r"zone 2 \(id 'all'\) .*500000000 cells"):
+    with pytest.raises(InvalidJobParameterError, match=r"500000000 cells .*at zone 2 \(id 'all'\)"):
         run(inputs)
     assert time.process_time() - began < 2
     assert not (results / "job-1").exists()
@@ -352,7 +352,7 @@ def test_fault_29_all_zones_together_are_bounded(
     raster = base64.b64encode(path.read_bytes()).decode()
     zones = [box(0, 0, 2, 2), box(0, 0, 2, 2), box(0, 0, 2, 2)]
     with pytest.raises(
-        InvalidJobParameterError, match="zones up to zone 3 cover more than 40000000 cells"
+        InvalidJobParameterError, match=r"more than 40000000 cells .*\(exceeded at zone 3\)"
     ):
         run({"raster": raster, "zones": collection(*zones)})
     thin = feature("Polygon", [[[0, 0], [10, 9.99], [10, 10], [0, 0]]])

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from pygeoapi_prefect.access.principal import Principal
 from pygeoapi_prefect.execution.request import Request
 from pygeoapi_prefect.jobs.callbacks import Callback, Callbacks
 from pygeoapi_prefect.jobs.queries import Queries
@@ -15,7 +16,7 @@ from pygeoapi_prefect.results import delivery
 from pygeoapi_prefect.results.output import Output
 
 MIB = 1024 * 1024
-DONE = Callback("1", "successful", "http://127.0.0.1/told")
+DONE = Callback("1", "run", "successful", "http://127.0.0.1/told")
 
 
 class Finished:
@@ -24,7 +25,9 @@ class Finished:
     def __init__(self, mebibytes: int) -> None:
         self.mebibytes = mebibytes
 
-    def document(self, job_id: str, *, only_references: bool = False) -> delivery.Reply:
+    def document(
+        self, job_id: str, principal: Principal, *, only_references: bool = False
+    ) -> delivery.Reply:
         def chunks(start: int = 0, length: int | None = None) -> Iterator[bytes]:
             return repeat(bytes(MIB), self.mebibytes)
 

@@ -62,8 +62,8 @@ def test_an_attempt_of_a_process_that_died_is_followed_by_another() -> None:
 
 
 def test_all_attempts_have_one_event_id() -> None:
-    callback = Callback("j", "failed", "http://example.org")
-    assert callback.event_id == "j:failed"
+    callback = Callback("j", "r", "failed", "http://example.org")
+    assert callback.event_id == "j:r:failed"
     assert len({callback.attempt(number) for number in range(ATTEMPTS)}) == ATTEMPTS
 
 

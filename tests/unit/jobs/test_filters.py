@@ -33,7 +33,7 @@ def parsed(**query: str | list[str]) -> JobFilter:
 def test_no_parameter_means_all_jobs() -> None:
     assert parse({}) == JobFilter()
     assert parsed(type="process", limit="7", offset="3", f="json") == JobFilter()
-    assert JobFilter().as_prefect() == ALL_OURS
+    assert JobFilter().as_prefect(["pygeoapi"]) == ALL_OURS
     assert not JobFilter().has_duration
 
 
@@ -41,7 +41,10 @@ def test_no_parameter_means_all_jobs() -> None:
 def test_an_array_with_commas_or_repeated(values: str | list[str]) -> None:
     wanted = parsed(processID=values)
     assert wanted.process_ids == ("a", "b")
-    assert wanted.as_prefect()["tags"] == {"all_": ["pygeoapi"], "any_": ["process:a", "process:b"]}
+    assert wanted.as_prefect(["pygeoapi"])["tags"] == {
+        "all_": ["pygeoapi"],
+        "any_": ["process:a", "process:b"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_an_array_with_commas_or_repeated(values: str | list[str]) -> None:
     ],
 )
 def test_statuses_are_states_of_prefect(values: str, states: list[str]) -> None:
-    assert parsed(status=values).as_prefect()["state"] == {"type": {"any_": states}}
+    assert parsed(status=values).as_prefect(["pygeoapi"])["state"] == {"type": {"any_": states}}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,10 @@ def test_statuses_are_states_of_prefect(values: str, states: list[str]) -> None:
 def test_time_of_creation(text: str, after: str | None, before: str | None) -> None:
     wanted = {"after_": after, "before_": before}
     expected = {key: f"{value}+00:00" for key, value in wanted.items() if value}
-    assert parsed(datetime=text).as_prefect() == {**ALL_OURS, "expected_start_time": expected}
+    assert parsed(datetime=text).as_prefect(["pygeoapi"]) == {
+        **ALL_OURS,
+        "expected_start_time": expected,
+    }
 
 
 @pytest.mark.parametrize("text", ["..", "../..", "/", "../"])
@@ -135,13 +141,13 @@ def test_what_is_no_array_is_given_once(name: str) -> None:
 
 def test_a_duration_narrows_what_is_read() -> None:
     begun = ["RUNNING", "COMPLETED", "FAILED", "CRASHED", "CANCELLING", "CANCELLED"]
-    wanted = parsed(minDuration="3").as_prefect()
+    wanted = parsed(minDuration="3").as_prefect(["pygeoapi"])
     assert wanted == {
         **ALL_OURS,
         "state": {"type": {"any_": begun}},
         "start_time": {"is_null_": False},
     }
-    wanted = parsed(maxDuration="3", status="running").as_prefect()
+    wanted = parsed(maxDuration="3", status="running").as_prefect(["pygeoapi"])
     assert wanted["state"] == {"type": {"any_": ["RUNNING"]}}
 
 
@@ -177,3 +183,24 @@ def test_the_duration_of_a_job_that_runs_grows() -> None:
 )
 def test_a_job_without_its_times_has_no_duration(job: Run) -> None:
     assert not parsed(minDuration="0").accepts_duration(job, NOW)
+
+
+QUERIES = [
+    {},
+    {"processID": "a,b"},
+    {"status": "accepted,running,successful,failed,dismissed"},
+    {"datetime": "../2026-01-01T00:00:00Z"},
+    {"minDuration": "1", "maxDuration": "5"},
+    {"processID": "a", "status": "failed", "datetime": "2026-01-01", "minDuration": "1"},
+    {"processID": "owner:0123456789abcdef", "type": "process"},
+]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_every_filter_narrows_the_jobs_of_an_owner(query: dict[str, str]) -> None:
+    """No condition is joined to that of the owner by "or", or by any operator of Prefect's."""
+    wanted = parsed(**query).as_prefect(["pygeoapi", "owner:1"])
+    assert wanted["tags"]["all_"] == ["pygeoapi", "owner:1"]
+    assert "operator" not in repr(wanted)
+    assert "or_" not in repr(wanted).replace("before_", "")
+    assert all(tag.startswith("process:") for tag in wanted["tags"].get("any_", ()))

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pygeoapi_prefect import storage
+from pygeoapi_prefect.access.principal import Principal, Role
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.errors import (
@@ -94,15 +96,21 @@ def test_an_unknown_output_is_named(settings: Settings, done: Run) -> None:
 def test_an_output_outside_of_the_store_is_not_given_away(settings: Settings, done: Run) -> None:
     stored = {"location": "/etc/passwd", "media_type": "text/plain"}
     record = {**done.state_data[records.INLINE], "generated_outputs": {"o": stored}}
-    with pytest.raises(JobFailedError, match="not in the result storage"):
+    with pytest.raises(JobFailedError, match=r"location of output .* is outside the store"):
         Outputs(settings).of(replace(done, state_data={records.INLINE: record}))
 
 
 def test_own_outputs_are_found_by_their_address(
     settings: Settings, done: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(own_references, "find", lambda _: done)
-    resolve = OwnOutputs(Outputs(settings), ROOT).resolve
+    own = Principal("key:ann", frozenset({Role.EXECUTE}))
+
+    def find(job_id: str, principal: Principal) -> Run:
+        assert (job_id, principal) == (JOB, own)
+        return done
+
+    monkeypatch.setattr(own_references, "find", find)
+    resolve = partial(OwnOutputs(Outputs(settings), ROOT).resolve, own)
     assert resolve("https://elsewhere.example/o") is None
     found = resolve(f"{ROOT}/jobs/{JOB}/results/o")
     assert found is not None

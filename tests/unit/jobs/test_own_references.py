@@ -110,7 +110,7 @@ def test_a_flow_is_told_where_its_outputs_are() -> None:
 
 
 def test_an_output_in_a_folder_of_the_web_process_is_for_no_worker() -> None:
-    with pytest.raises(InvalidJobParameterError, match="no worker can read it"):
+    with pytest.raises(InvalidJobParameterError, match="which the process cannot read"):
         resolving(block=None).check(HREF, nothing_to_spend)
 
 
@@ -140,7 +140,7 @@ def test_what_is_looked_for_in_the_store_counts_as_what_is_fetched() -> None:
     own.fetch("x", {"href": HREF})
     for _ in range(MAX_REFERENCES - 1):
         own.check("x", {"href": HREF}, True)
-    with pytest.raises(InvalidJobParameterError, match="more than 32 inputs by reference"):
+    with pytest.raises(InvalidJobParameterError, match="at most 32 inputs by reference"):
         own.check("x", {"href": HREF}, True)
     assert len(looked) == MAX_REFERENCES
 

@@ -7,7 +7,10 @@ import sys
 import psutil
 import pytest
 
-from pygeoapi_prefect.jobs import owner
+from pygeoapi_prefect.engine import endings
+from pygeoapi_prefect.engine.runs import Run
+from pygeoapi_prefect.errors import JobLostError
+from pygeoapi_prefect.jobs import owner, status
 
 
 def test_this_process_is_not_gone() -> None:
@@ -41,3 +44,25 @@ def test_a_step_of_the_clock_is_no_restart(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(psutil.Process, "create_time", lambda _: stepped)
     assert not owner._is_gone(before)
     assert str(os.getpid()) in before
+
+
+def test_a_job_whose_web_process_has_died_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    host, pid, start = owner.owner().rsplit("/", 2)
+    found = Run.from_json(
+        {
+            "id": "run",
+            "name": status.run_name("job"),
+            "state_type": "RUNNING",
+            "tags": [status.TAG, f"{owner.TAG_PREFIX}{host}/{pid}/{start}0"],
+        }
+    )
+    ends: list[object] = []
+
+    def set_state(*_args: object, data: object, **_how: object) -> None:
+        ends.append(data)
+
+    monkeypatch.setattr("pygeoapi_prefect.engine.runs.iterate", lambda _chosen: [found])
+    monkeypatch.setattr("pygeoapi_prefect.engine.runs.set_state", set_state)
+    assert owner.end_abandoned() == 1
+    (data,) = ends
+    assert isinstance(endings.failure(data), JobLostError)

@@ -16,7 +16,7 @@ from pygeoapi_prefect.process.task_results import BLOCK_LABEL, own_block
 
 JOB = "6f1c0c35-7c43-4a9c-9b32-7dc1a8ff1d54"
 NOW = datetime.now(UTC)
-BLOCK = uuid4()
+BLOCK = UUID("0f0e0d0c-0b0a-4908-8706-050403020100")
 SLUG = "local-file-system/elsewhere"
 
 

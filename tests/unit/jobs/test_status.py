@@ -158,7 +158,9 @@ def test_of_any_other_error_only_the_job_is_told(message: str) -> None:
 
 
 def test_a_time_out_is_told() -> None:
-    assert "time limit" in str(failure("x", state_name="TimedOut"))
+    error = failure("x", state_name="TimedOut")
+    assert str(error) == "The process exceeded its time limit"
+    assert error.type.endswith("/job-ended")
 
 
 def test_the_failure_is_the_jobs_message() -> None:
@@ -221,3 +223,11 @@ def test_fault_10_a_crash_is_told_with_its_kind() -> None:
     data = endings.as_data("signal", signal.SIGSEGV)
     crashed = replace(run("CRASHED", message="/srv/flows/code.py"), state_data=data)
     assert str(status.failure(crashed)) == "The process was ended by signal SIGSEGV"
+    assert status.failure(crashed).type.endswith("/job-ended")
+
+
+def test_a_lost_job_is_not_blamed_on_its_process() -> None:
+    lost = replace(run("CRASHED", message="for operators"), state_data=endings.as_data("lost"))
+    assert status.status_info(lost)["message"] == "The server lost the job; it may be sent again"
+    assert status.failure(lost).type.endswith("/job-lost")
+    assert status.failure(run("CRASHED", message="x")).type.endswith("/job-failed")

@@ -4,7 +4,7 @@ from typing import override
 
 import pytest
 
-from pygeoapi_prefect.models.message import MAX_MESSAGE, clean, listed, named
+from pygeoapi_prefect.models.message import MAX_MESSAGE, clean, counted, listed, named
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,9 @@ def test_names_are_few_and_short() -> None:
     assert listed(["a", "b"]) == "'a', 'b'"
     assert listed(f"{n}" for n in range(5)) == "'0', '1', '2', '3', '4'"
     assert listed(map(str, range(1000))) == "'0', '1', '2', '3', '4' and 995 more"
+
+
+def test_several_names_follow_a_noun_in_the_plural() -> None:
+    assert counted("input", ["a"]) == "input 'a'"
+    assert counted("input", iter("ab")) == "inputs 'a', 'b'"
+    assert counted("input", range(7)) == "inputs '0', '1', '2', '3', '4' and 2 more"

@@ -22,7 +22,7 @@ from pygeoapi_prefect.models.processes import (
     ExecutionQualifiedInputValue,
     Link,
 )
-from pygeoapi_prefect.models.values import CRS84, is_link, is_qualified
+from pygeoapi_prefect.models.values import CRS84, MAX_SEVERAL, is_link, is_qualified
 
 FEATURE = {
     "type": "Feature",
@@ -296,6 +296,12 @@ def test_several_values_with_links_or_qualified_ones_among_them() -> None:
         *[ExecutionInputValueNoObject] * 4,
     ]
     assert same(written(value), value)
+
+
+def test_values_with_links_among_them_are_few() -> None:
+    assert len(parsed([{"href": "http://x"}, *["s"] * (MAX_SEVERAL - 1)])) == MAX_SEVERAL
+    with pytest.raises(ValidationError, match=f"at most {MAX_SEVERAL} items"):
+        parsed([{"href": "http://x"}, *["s"] * MAX_SEVERAL])
 
 
 @pytest.mark.parametrize("items", [[{"href": "a"}], [{"href": "a"}, {"href": "b"}]], ids=json.dumps)

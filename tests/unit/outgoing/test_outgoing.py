@@ -271,7 +271,7 @@ def test_something_is_posted(server: str) -> None:
     [("/refused", "status 500"), ("/moved", "status 307"), ("/999", "status 999")],
 )
 def test_what_was_not_taken_is_said(server: str, path: str, reason: str) -> None:
-    with pytest.raises(InvalidJobParameterError, match=f"rejected the request: {reason}"):
+    with pytest.raises(InvalidJobParameterError, match=f"answered with {reason}"):
         outgoing.post(server + path, b"{}", {"Event-Id": "e"})
 
 
@@ -303,5 +303,5 @@ def test_a_setting_that_makes_no_sense_is_the_operators_fault(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OUTGOING_MAX_BYTES", "many")
-    with pytest.raises(ConfigurationError, match=r"OUTGOING.*max_bytes"):
+    with pytest.raises(ConfigurationError, match="OUTGOING_MAX_BYTES"):
         fetch("http://127.0.0.1:9")

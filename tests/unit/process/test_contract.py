@@ -7,7 +7,7 @@ import pytest
 
 from pygeoapi_prefect.errors import JobFailedError
 from pygeoapi_prefect.models.processes import JobStatusInfoInternal
-from pygeoapi_prefect.process.contract import CONTRACT, verify
+from pygeoapi_prefect.process.contract import verify
 
 OUTPUT = {"location": "/store/job/x", "media_type": "text/plain"}
 PARAMETERS = {
@@ -52,7 +52,7 @@ def test_a_breach_of_the_contract_says_what_it_is(members: dict[str, Any], told:
     with pytest.raises(JobFailedError) as caught:
         verify(record(**members), PARAMETERS)
     assert told in str(caught.value)
-    assert CONTRACT in str(caught.value)
+    assert str(caught.value).startswith("The process returned an invalid result: ")
     assert len(str(caught.value)) < 500
 
 

@@ -93,24 +93,24 @@ def breaking() -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("content", "error"),
+    ("content", "error", "reason"),
     [
-        ("/tmp/result.tif", TypeError),
-        (io.StringIO("text"), TypeError),
-        (["text"], TypeError),
-        ([b"x", 5], TypeError),
-        (5, TypeError),
-        (None, TypeError),
-        (Path("/nothing/here"), FileNotFoundError),
-        (breaking(), RuntimeError),
+        ("/tmp/result.tif", TypeError, "must not be a str: encode text to bytes"),
+        (io.StringIO("text"), TypeError, "each piece of an output must be bytes, not str"),
+        (["text"], TypeError, "each piece of an output must be bytes, not str"),
+        ([b"x", 5], TypeError, "each piece of an output must be bytes, not int"),
+        (5, TypeError, "a binary stream or an iterable of bytes, not int"),
+        (None, TypeError, "not NoneType"),
+        (Path("/nothing/here"), FileNotFoundError, "nothing/here"),
+        (breaking(), RuntimeError, "the source broke"),
     ],
 )
 def test_fault_5_what_is_no_content_leaves_no_file(
-    content: Any, error: type[Exception], tmp_path: Path
+    content: Any, error: type[Exception], reason: str, tmp_path: Path
 ) -> None:
     storage = LocalFileSystem(basepath=str(tmp_path / "results"))
     write_output(storage, "job", "out", b"old", "text/plain")
-    with pytest.raises(error):
+    with pytest.raises(error, match=reason):
         write_output(storage, "job", "out", content, "text/plain")
     assert [path.name for path in (tmp_path / "results/job").iterdir()] == ["out"]
     assert (tmp_path / "results/job/out").read_bytes() == b"old"

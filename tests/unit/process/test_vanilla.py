@@ -229,7 +229,7 @@ def test_a_generator_is_refused(cls: type[Plain]) -> None:
 )
 def test_what_is_no_media_type_and_value_is_told(value: object) -> None:
     """Fault 16: a generator of two was taken for a media type and a value."""
-    with pytest.raises(JobFailedError, match="it must return a media type and a value"):
+    with pytest.raises(JobFailedError, match="instead of a media type and a value"):
         vanilla.run(Returning({"name": "x"}), "job-1", {"inputs": {"value": value}}, ["a"])
 
 

@@ -175,3 +175,29 @@ def test_writes_random_settings_of_compose_once(tmp_path: Path) -> None:
     for name in secrets - {"PREFECT_ENCRYPTION_KEY"}:
         assert re.fullmatch("[0-9a-f]{40}", first[name])
     assert len(base64.urlsafe_b64decode(first["PREFECT_ENCRYPTION_KEY"])) == 32
+
+
+def test_adds_secrets_that_an_older_file_lacks_and_changes_nothing_else(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.command("uv", UV.format(version="0.13.9", name="uv"))
+    written = host.clone / ".env"
+    kept = "# mine\nPOSTGRES_PASSWORD=a/b&c\n\nS3_SECRET_KEY=\nPYGEOAPI_PORT=80 # two\n"
+    written.write_text(kept)
+    written.chmod(0o640)
+
+    said = host.setup().stdout
+
+    added = "MINIO_ROOT_PASSWORD", "S3_SECRET_KEY", "PREFECT_ENCRYPTION_KEY"
+    assert said.startswith(f"Added to .env: {' '.join(added)}\n")
+    text = written.read_text()
+    values = dict(re.findall(r"^([A-Z0-9_]+)=(.+)$", text, re.M))
+    assert set(values) == {"POSTGRES_PASSWORD", "PYGEOAPI_PORT", *added}
+    for name in added:
+        assert len(values[name]) >= 40
+        assert values[name] not in said
+    without = re.sub(rf"^({'|'.join(added)})=.*$", r"\1=", text, flags=re.M)
+    assert without == kept + "MINIO_ROOT_PASSWORD=\nPREFECT_ENCRYPTION_KEY=\n"
+    assert written.stat().st_mode & 0o777 == 0o640
+    assert not list(host.clone.glob(".env.[0-9]*"))
+    host.setup()
+    assert written.read_text() == text

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from flask import Flask
 
+from pygeoapi_prefect.access.operations import OPERATIONS, least_role, template
 from pygeoapi_prefect.errors import UnsupportedMediaType
 from pygeoapi_prefect.web import app
 from support.stack import REPOSITORY
@@ -106,6 +108,79 @@ def test_another_name_is_missing() -> None:
 
 
 def test_a_view_that_answers_nothing_means_a_missing_media_type() -> None:
-    assert app._answering(lambda **_: "answer")(collection_id="lakes") == "answer"
-    with pytest.raises(UnsupportedMediaType, match="Content-Type is missing"):
-        app._answering(lambda **_: None)()
+    with Flask("x").test_request_context():
+        assert app._answering(lambda **_: "answer")(collection_id="lakes") == "answer"
+        with pytest.raises(UnsupportedMediaType, match="Content-Type is missing"):
+            app._answering(lambda **_: None)()
+
+
+@pytest.mark.parametrize(
+    ("bbox", "is_asked"),
+    [
+        ("0,0,1,1", True),
+        ("", True),
+        ("0,0,1,x", True),
+        ("0,0,1,nan", False),
+        ("-inf,0,1,1", False),
+        ("0,0,1e999,1", False),
+    ],
+)
+def test_a_bbox_that_is_not_finite_is_not_given_to_pygeoapi(bbox: str, is_asked: bool) -> None:
+    """It would fail with an error 500; a text that is no number it rejects by itself."""
+    with Flask("x").test_request_context(query_string={"bbox": bbox}):
+        answer = app._answering(lambda **_: "answer")()
+    assert (answer == "answer") == is_asked
+    if not is_asked:
+        told, status = answer
+        assert (told["code"], status) == ("InvalidParameterValue", 400)
+
+
+@pytest.mark.parametrize(
+    ("access", "told"),
+    [
+        ({"keys": "{folder}/none.json"}, "none.json cannot be read: No such file"),
+        ({"keys": "{folder}/damaged.json"}, "damaged.json is invalid: Invalid JSON"),
+        ({"anonymous_": "read"}, "access.anonymous_: unknown key; did you mean anonymous?"),
+        ({"keys": "/k", "oidc": {}}, "server.manager.access.oidc: unknown key"),
+        ({"anonymous": "read", "roles": {"read": ["x"]}}, "roles: there is no process 'x'"),
+        (None, "server.manager.access: Value error, must not be empty"),
+    ],
+)
+def test_access_that_cannot_be_enforced_stops_the_start(
+    config: Path, access: dict[str, Any] | None, told: str
+) -> None:
+    config.with_name("damaged.json").write_text("{")
+    loaded = yaml.safe_load(config.read_text())
+    loaded["server"]["manager"]["access"] = access
+    text = yaml.safe_dump(loaded, width=1000).replace("{folder}", str(config.parent))
+    config.write_text(text)
+    line = "from pygeoapi_prefect.web import app; app.create_app()"
+    done = run(line, PYGEOAPI_CONFIG=str(config), PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert done.returncode == app.BOOT_ERROR
+    assert "cannot start: " in done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+ROUTES = """
+import json
+from pygeoapi_prefect.web import app
+rules = app.create_app().url_map.iter_rules()
+print(json.dumps([[method, rule.rule] for rule in rules for method in rule.methods or ()]))
+"""
+
+
+def test_each_operation_of_the_table_is_a_route_and_only_those_are_open(config: Path) -> None:
+    """A misspelt path in the table would give its route the default."""
+    environment = {"PYGEOAPI_CONFIG": str(config), "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    done = run(ROUTES, **environment)
+    assert done.returncode == 0, done.stderr
+    routes = [(method, path) for method, path in json.loads(done.stdout.splitlines()[-1])]
+    assert {(method, template(path)) for method, path in routes} >= set(OPERATIONS)
+    listed = {path for (_, path), least in OPERATIONS.items() if least is None}
+    answered = {
+        template(path)
+        for method, path in routes
+        if method != "OPTIONS" and least_role(method, path) is None
+    }
+    assert answered == listed

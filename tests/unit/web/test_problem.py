@@ -40,9 +40,23 @@ def client_for(error: Exception) -> FlaskClient:
     return app.test_client()
 
 
+RETRIED = (errors.KeyInUse, errors.TooManyJobs, errors.TooManyRequests)
+"""Errors beside 503 that end by themselves, so that the answer says when to retry."""
+
+
+def raised(cls: type[errors.StackError]) -> errors.StackError:
+    """An error of a class, of which some have a second argument."""
+    further: dict[type[errors.StackError], list[Any]] = {
+        errors.TooManyRequests: [7],
+        errors.Forbidden: ["admin"],
+    }
+    return cls(DETAIL, *further.get(cls, []))
+
+
 @pytest.mark.parametrize("cls", list(tree(errors.StackError)))
 def test_every_error_has_its_answer(cls: type[errors.StackError]) -> None:
-    reply = client_for(cls(DETAIL)).get("/")
+    error = raised(cls)
+    reply = client_for(error).get("/")
     assert reply.status_code == cls.status
     assert reply.headers["Content-Type"] == "application/problem+json"
     body = json.loads(reply.data)
@@ -50,9 +64,10 @@ def test_every_error_has_its_answer(cls: type[errors.StackError]) -> None:
     assert body["status"] == reply.status_code
     hidden = issubclass(cls, errors.ConfigurationError)
     assert (DETAIL in body["detail"]) != hidden
+    assert ("Only an operator can correct this" in body["detail"]) == hidden
     told = reply.headers.get("Retry-After")
-    assert told == (None if cls.retry_after is None else str(cls.retry_after))
-    assert (told is not None) == (cls.status == 503)
+    assert told == (None if error.retry_after is None else str(error.retry_after))
+    assert (told is not None) == (cls.status == 503 or cls in RETRIED)
 
 
 def test_types_are_those_of_the_standard() -> None:
@@ -84,18 +99,28 @@ def test_what_nobody_expected_is_in_the_log_only(caplog: pytest.LogCaptureFixtur
     assert reply.status_code == 500
     assert reply.headers["Content-Type"] == "application/problem+json"
     assert b"secret" not in reply.data
+    assert "Report the time of the request to the operator" in json.loads(reply.data)["detail"]
     assert any(record.exc_info and "/ failed" in record.message for record in caplog.records)
 
 
 @pytest.mark.parametrize(
-    ("error", "logged"), [(errors.EngineUnavailable, True), (errors.JobNotFoundError, False)]
+    ("error", "levels"),
+    [
+        (errors.EngineUnavailable, [logging.ERROR]),
+        (errors.ConfigurationError, [logging.ERROR]),
+        (errors.JobFailedError, [logging.WARNING]),
+        (errors.SyncTimeout, [logging.WARNING]),
+        (errors.TooBusy, [logging.WARNING]),
+        (errors.JobNotFoundError, []),
+    ],
 )
 def test_what_an_operator_has_to_see_is_logged(
-    caplog: pytest.LogCaptureFixture, error: type[errors.StackError], logged: bool
+    caplog: pytest.LogCaptureFixture, error: type[errors.StackError], levels: list[int]
 ) -> None:
+    """What clients provoke is no error of the server's."""
     with caplog.at_level(logging.INFO):
         client_for(error(DETAIL)).get("/")
-    assert (DETAIL in caplog.text) == logged
+    assert [one.levelno for one in caplog.records if DETAIL in one.getMessage()] == levels
 
 
 def test_flasks_own_errors_are_problems_too() -> None:

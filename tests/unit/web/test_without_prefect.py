@@ -2,7 +2,6 @@
 
 import os
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -20,7 +19,7 @@ from support.stack import REPOSITORY, free_port
 from support.web import gunicorn, serving
 
 PATIENCE = 5.0
-JOB = f"/jobs/{uuid.uuid4()}"
+JOB = "/jobs/0f0e0d0c-0b0a-4908-8706-050403020100"
 NEEDING_PREFECT = [
     ("GET", "/jobs"),
     ("GET", JOB),

@@ -10,8 +10,9 @@ from prefect.exceptions import ObjectNotFound
 from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.engine.routes import Json
 from pygeoapi_prefect.engine.worker_api import WorkerApi
+from pygeoapi_prefect.errors import JobEndedError, JobFailedError, JobLostError
 from pygeoapi_prefect.worker import settlement
-from pygeoapi_prefect.worker.forkserver.client import Exit
+from pygeoapi_prefect.worker.forkserver.client import LOST, Exit
 
 RUN = "0195a1c4-0000-7000-8000-000000000001"
 
@@ -21,8 +22,9 @@ class OneRun:
 
     def __init__(self, state: str | None, name: str | None = None, **fields: Any) -> None:
         self.states: list[tuple[str, str, bool]] = []
-        self.told: str | None = None
+        self.told: JobFailedError | None = None
         self.retries: int | None = None
+        self.meanwhile: str | None = None
         self.run_: Json | None = None
         if state is not None:
             self.run_ = {
@@ -51,7 +53,11 @@ class OneRun:
     ) -> Json:
         assert run_id == RUN
         self.states.append((name or state, message, force))
-        self.told = endings.sentence(data)
+        self.told = endings.failure(data)
+        if self.meanwhile is not None and not force:
+            assert self.run_ is not None
+            self.run_ |= {"state_type": self.meanwhile, "state_name": self.meanwhile.title()}
+            return {"status": "ABORT"}
         return {"status": "ACCEPT"}
 
     async def crash_retries(self, run: Json) -> int:
@@ -81,7 +87,8 @@ def ended(function: Any, server: OneRun, *args: Any, **how: Any) -> str:
         (Exit(-signal.SIGKILL), None, "perhaps because memory ran out"),
         (Exit(-signal.SIGABRT), 200, "within its memory limit of 200 MiB"),
         (Exit(-200), None, "signal 200"),
-        (Exit(1, error="no memory"), None, "could not continue: no memory"),
+        (Exit(1, error="no memory"), None, "could not be started: no memory"),
+        (LOST, None, "The fork server of the run has ended"),
     ],
 )
 def test_how_a_process_ended(exit_: Exit, limit: int | None, said: str) -> None:
@@ -161,10 +168,25 @@ def test_a_run_that_never_began_goes_back_to_its_queue() -> None:
     assert ended(settlement.hand_back, server, "its worker has died") == "Scheduled"
 
 
+def test_a_run_whose_flow_has_not_begun_goes_back_though_prefect_has_stored_running() -> None:
+    server = OneRun("RUNNING", crash_retries=1)
+    done = ended(settlement.hand_back, server, "Prefect did not answer", has_begun=False)
+    assert done == "Scheduled"
+    assert server.states == [("SCHEDULED", "Handed back: Prefect did not answer", True)]
+    retried = OneRun("RUNNING", empirical_policy={"retries": 1})
+    ended(settlement.hand_back, retried, "Prefect did not answer", has_begun=False)
+    assert retried.retries == 2, "this uses up no retry after an exception"
+
+
+def test_a_run_whose_flow_has_begun_is_lost() -> None:
+    server = OneRun("RUNNING")
+    assert ended(settlement.hand_back, server, "it fell", has_begun=True) == "Crashed"
+
+
 def test_a_run_of_one_attempt_is_lost_with_its_worker() -> None:
     server = OneRun("RUNNING")
     assert ended(settlement.hand_back, server, "its worker has died") == "Crashed"
-    assert server.states == [("CRASHED", "The run was lost: its worker has died", True)]
+    assert server.states == [("CRASHED", "The run was lost: its worker has died", False)]
 
 
 def test_fault_12_a_run_whose_process_died_is_repeated_as_often_as_its_crash_retries() -> None:
@@ -199,26 +221,39 @@ def test_fault_12_who_is_to_be_cancelled_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("exit_", "told"),
+    ("exit_", "kind", "told"),
     [
-        (Exit(3), "The process exited with status 3"),
-        (Exit(-signal.SIGSEGV), "The process was ended by signal SIGSEGV"),
-        (Exit(-200), "The process was ended by signal 200"),
+        (Exit(3), JobFailedError, "The process exited with status 3"),
+        (Exit(-signal.SIGSEGV), JobEndedError, "The process was ended by signal SIGSEGV"),
+        (Exit(-200), JobEndedError, "The process was ended by signal 200"),
         (
             Exit(-signal.SIGKILL),
+            JobEndedError,
             "The process was killed by the system, probably out of memory",
         ),
-        (Exit(1, error="secret/path.py"), "The process could not be started"),
+        (Exit(1, error="secret/path.py"), JobFailedError, "The process could not be started"),
     ],
 )
-def test_fault_10_clients_are_told_how_a_process_ended(exit_: Exit, told: str) -> None:
-    assert endings.sentence(settlement.as_data(exit_)) == told
+def test_fault_10_clients_are_told_how_a_process_ended(
+    exit_: Exit, kind: type[JobFailedError], told: str
+) -> None:
+    failure = endings.failure(settlement.as_data(exit_))
+    assert (type(failure), str(failure)) == (kind, told)
+
+
+def test_an_exceeded_memory_limit_is_the_end_of_a_process() -> None:
+    server = OneRun("RUNNING")
+    assert ended(settlement.over_memory, server, 300) == "Failed"
+    assert isinstance(server.told, JobEndedError)
+    assert str(server.told) == "The process exceeded its memory limit of 300 MiB"
 
 
 def test_fault_10_a_lost_run_is_not_blamed_on_the_process() -> None:
     server = OneRun("RUNNING")
     assert ended(settlement.hand_back, server, "its worker has died") == "Crashed"
-    assert server.told == "The job was lost with its worker; it can be submitted again"
+    assert isinstance(server.told, JobLostError)
+    assert server.told.type.endswith("/job-lost")
+    assert str(server.told) == "The server lost the job; it may be sent again"
 
 
 def test_a_run_that_was_to_be_cancelled_does_not_go_back() -> None:
@@ -230,6 +265,16 @@ def test_a_run_that_has_ended_does_not_go_back() -> None:
     server = OneRun("COMPLETED")
     assert ended(settlement.hand_back, server, "its worker has died") == "Completed"
     assert server.states == []
+
+
+@pytest.mark.parametrize("function", [settlement.crash, settlement.hand_back])
+@pytest.mark.parametrize(
+    ("meanwhile", "state"), [("COMPLETED", "Completed"), ("CANCELLING", "Cancelled")]
+)
+def test_a_run_that_ends_just_now_keeps_its_end(function: Any, meanwhile: str, state: str) -> None:
+    server = OneRun("RUNNING")
+    server.meanwhile = meanwhile
+    assert ended(function, server, "its worker has died") == state
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ class World:
             "run_count": 1,
         }
         self.states: list[tuple[str, str]] = []
+        self.last = "claim"
         self.outages = 0
         self.learned: list[str] = []
         self.jobs: list[Job] = []
@@ -52,7 +53,7 @@ class World:
         self.limits = JobConfiguration(command="", env={}, name=None)
         self.folder = folder
         self.workplace = Workplace(
-            cast(Any, self), cast(Any, self), cast(Any, self), folder, asyncio.Event()
+            cast(Any, self), cast(Any, self), cast(Any, self), folder, stopping=asyncio.Event()
         )
 
     # -- Prefect -------------------------------------------------------------------------------
@@ -70,6 +71,9 @@ class World:
 
     async def crash_retries(self, run: Any) -> int:
         return 0
+
+    async def last_claim(self, run_id: str) -> str:
+        return self.last
 
     # -- Launch plans and fork server ----------------------------------------------------------
 
@@ -121,8 +125,25 @@ def supervise(world: World, reason: Signal | None = None) -> None:
     assert not (world.folder / "runs" / RUN).exists()
 
 
-def ends_with(ended: Exit) -> Callable[[Job, Child], None]:
-    return lambda _job, child: exited(child, ended)
+def ends_with(ended: Exit, *, has_begun: bool = True) -> Callable[[Job, Child], None]:
+    def behave(job: Job, child: Child) -> None:
+        if has_begun:
+            Report(Path(job.scratch)).begin()
+        exited(child, ended)
+
+    return behave
+
+
+@pytest.mark.parametrize("ended", [KILLED, Exit(UNAVAILABLE)])
+@pytest.mark.parametrize("last", ["claim", "another"])
+def test_a_run_that_another_worker_has_claimed_is_left_to_it(
+    world: World, ended: Exit, last: str
+) -> None:
+    """It took this worker for dead, after a long pause."""
+    world.workplace = replace(world.workplace, stale_seconds=0.0)
+    world.behave, world.last = ends_with(ended), last
+    supervise(world)
+    assert bool(world.states) == (last == "claim")
 
 
 def test_a_run_that_reports_its_end_itself_is_left_as_it_is(world: World) -> None:
@@ -144,7 +165,7 @@ def test_a_run_that_reports_its_end_itself_is_left_as_it_is(world: World) -> Non
         (Exit(-signal.SIGSEGV), "CRASHED", "SIGSEGV"),
         (replace(KILLED, is_over_memory=True), "FAILED", "memory limit of 64 MiB"),
         (replace(KILLED, error="the fork server has ended", is_lost=True), "CRASHED", "was lost"),
-        (Exit(1, error="no memory"), "CRASHED", "could not continue"),
+        (Exit(1, error="no memory"), "CRASHED", "could not be started"),
     ],
 )
 def test_a_process_that_says_nothing_is_settled(
@@ -158,13 +179,14 @@ def test_a_process_that_says_nothing_is_settled(
     assert said in message
 
 
-def test_a_run_to_which_prefect_did_not_answer_goes_back(world: World) -> None:
+@pytest.mark.parametrize("run_count", [0, 1])
+def test_a_run_that_has_not_begun_goes_back(world: World, run_count: int) -> None:
     async def reschedule(run: Any, message: str, **_: Any) -> None:
         world.states.append(("SCHEDULED", message))
 
-    world.run_["run_count"] = 0
+    world.run_["run_count"] = run_count
     world.reschedule = reschedule  # type: ignore[attr-defined]
-    world.behave = ends_with(Exit(UNAVAILABLE))
+    world.behave = ends_with(Exit(UNAVAILABLE), has_begun=False)
     supervise(world)
     assert world.states == [
         ("SCHEDULED", "Handed back: Prefect did not answer the process of the run")
@@ -228,7 +250,15 @@ def test_a_run_that_was_removed_meanwhile(world: World) -> None:
     ("error", "state"),
     [(ValueError("a wrong variable"), "CRASHED"), (ForkServerFailed("there is none"), "SCHEDULED")],
 )
-def test_a_run_that_cannot_be_started(world: World, error: Exception, state: str) -> None:
+def test_a_run_that_cannot_be_started(
+    world: World, error: Exception, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line in the log; a traceback only for what somebody has to look into."""
+    logged: list[tuple[str, object]] = []
+
+    def log(message: str, *args: object, exc_info: object) -> None:
+        logged.append((message % args, exc_info))
+
     async def reschedule(run: Any, message: str, **_: Any) -> None:
         world.states.append(("SCHEDULED", message))
 
@@ -238,10 +268,13 @@ def test_a_run_that_cannot_be_started(world: World, error: Exception, state: str
     world.run_["run_count"] = 0
     world.reschedule = reschedule  # type: ignore[attr-defined]
     world.behave = fail
+    monkeypatch.setattr(supervision.LOGGER, "error", log)
     supervise(world)
     ((reached, message),) = world.states
     assert reached == state
     assert str(error) in message
+    details = error if state == "CRASHED" else None
+    assert logged == [(f"pygeoapi_job_1: could not be run: {error}", details)]
 
 
 @pytest.mark.parametrize(

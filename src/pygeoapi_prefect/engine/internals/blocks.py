@@ -1,4 +1,4 @@
-"""Blocks made of a document that is there already, and the identity of a loaded block.
+"""Makes a block from a document that has already been read, and identifies a loaded block.
 
 Needed because ``Block.load`` asks Prefect's API for the document each time.
 """
@@ -24,7 +24,7 @@ def name_of(block: object) -> str | None:
 
 
 def block_of(document: Mapping[str, Any]) -> Any:
-    """Make the block of a document.
+    """Make a block from its document.
 
     Args:
         document: The block document, as Prefect's API shows it, with its type and schema.

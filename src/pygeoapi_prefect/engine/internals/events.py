@@ -1,7 +1,7 @@
-"""Prefect's event stream: its subscriber, and the names and labels of the events that wake us.
+"""Prefect's event stream: its subscriber, and the names and labels of the events that we need.
 
-Needed because ``get_events_subscriber`` is undocumented, and the names and labels are written down
-nowhere. If they change, no event arrives and polling alone, which is slow, goes on.
+Needed because ``get_events_subscriber``, the names and the labels are undocumented. If they change,
+no event arrives, and only polling is left, which is slow.
 """
 
 from collections.abc import Iterable
@@ -17,19 +17,21 @@ from prefect.events.schemas.events import Event, ResourceSpecification
 
 SCHEDULED = "prefect.flow-run.Scheduled"
 CANCELLED = ("prefect.flow-run.Cancelling", "prefect.flow-run.Cancelled")
-"""Both: a run that waits for its retry is cancelled at once, though its process lives."""
-_STATES = "prefect.flow-run."  # of events that say which state a run has reached
+"""Both: a run that waits for its retry is Cancelled at once, although its process is alive."""
+_TAG = "prefect.tag."  # begins the identifier of a resource that is a tag
+_STATES = "prefect.flow-run."  # begins the name of an event that reports a run's new state
 
 
 def subscriber(chosen: EventFilter) -> PrefectEventSubscriber:
-    """A subscription that reconnects when the server closes the connection in good order."""
+    """A subscription that reconnects after the server closed the connection cleanly."""
     return get_events_subscriber(filter=chosen, reconnect_on_clean_close=True)
 
 
 def reaching(states: Iterable[str]) -> EventFilter:
     """Choose events of runs that reach a state of one of these types.
 
-    By label, not by name: the name holds the state's *name*, "TimedOut" or "Cached" among them.
+    The label contains the state's type; the name of an event contains the state's *name*, such as
+    "TimedOut" or "Cached".
     """
     labels = ResourceSpecification({"prefect.state-type": [str(state) for state in states]})
     return EventFilter(
@@ -38,10 +40,10 @@ def reaching(states: Iterable[str]) -> EventFilter:
 
 
 def of_tag(tag: str) -> EventFilter:
-    """Choose events of the states of runs that have a tag."""
+    """Choose events that report new states of runs with a tag."""
     return EventFilter(
         event=EventNameFilter(prefix=[_STATES]),
-        any_resource=EventAnyResourceFilter(id=[f"prefect.tag.{tag}"]),
+        any_resource=EventAnyResourceFilter(id=[_TAG + tag]),
     )
 
 
@@ -51,6 +53,11 @@ def of_pool(pool_id: str) -> EventFilter:
         event=EventNameFilter(name=[SCHEDULED, *CANCELLED]),
         any_resource=EventAnyResourceFilter(id=[f"prefect.work-pool.{pool_id}"]),
     )
+
+
+def tags(event: Event) -> list[str]:
+    """The tags of the flow run that an event is about."""
+    return [one.id.removeprefix(_TAG) for one in event.related if one.id.startswith(_TAG)]
 
 
 def run_id(event: Event) -> str:

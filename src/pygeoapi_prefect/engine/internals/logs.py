@@ -1,7 +1,7 @@
-"""Prefect's handlers for the log of a run, and its stand-in for ``print``, replaced by ours.
+"""Replaces Prefect's handlers for the log of a run, and its substitute for ``print``.
 
-Needed because these handlers lose lines when Prefect is slow or down, and because its ``print``
-works for a whole process at a time: a web process runs several flows at once.
+Needed because these handlers lose lines when Prefect is slow or down, and because the substitute
+affects a whole process, whereas a web process runs several flows at once.
 """
 
 import builtins
@@ -14,10 +14,10 @@ from prefect.logging.handlers import APILogHandler
 
 
 def replace_handlers(make: Callable[[logging.Handler], logging.Handler]) -> None:
-    """Put a handler of ours in the place of each of Prefect's that send to its API.
+    """Replace each handler of Prefect that sends records to its API.
 
     Args:
-        make: Makes ours; it is given the one that it replaces.
+        make: Makes the new handler; called with the one that it replaces.
     """
     known = [*logging.root.manager.loggerDict.values(), logging.getLogger()]
     for logger in (each for each in known if isinstance(each, logging.Logger)):
@@ -27,5 +27,5 @@ def replace_handlers(make: Callable[[logging.Handler], logging.Handler]) -> None
 
 
 def replace_print(function: Callable[..., None]) -> None:
-    """Let all code print with a function, also in flows with ``log_prints``."""
+    """Make all code print with a function, including flows with ``log_prints``."""
     builtins.print = loggers.print_as_log = cast(Any, function)

@@ -1,4 +1,4 @@
-"""The sentence by which Prefect's engine reports the exception of a flow; pure.
+"""The sentence in which Prefect's engine reports the exception of a flow; pure.
 
 Needed because a run on Prefect's own worker has no other field for the exception's class.
 """
@@ -9,6 +9,6 @@ _EXCEPTION = re.compile(r"\AFlow run encountered an exception: (?:[\w.]+\.)?(\w+
 
 
 def exception_in(message: str) -> tuple[str, str] | None:
-    """The class's name and the text of the exception that a state message reports, if it does."""
+    """Name of the class and text of the exception that a state message reports; None if none."""
     match = _EXCEPTION.match(message)
     return (match[1], match[2]) if match else None

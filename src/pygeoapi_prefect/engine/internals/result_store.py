@@ -1,7 +1,7 @@
 """Stores the result of the running flow as Prefect would, but from within the flow.
 
-Needed because Prefect stores it after the flow, and only logs a warning where that fails. The
-records of its ``ResultStore`` are documented for reading, not for making.
+Needed because Prefect stores it after the flow, and only logs a warning if that fails. The records
+of its ``ResultStore`` are documented for reading, not for creating them.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def target() -> FileBlock | None:
 def keeps_one_file() -> bool:
     """Return true if the running flow persists its result, without metadata in a second file.
 
-    Prefect gives a flow a metadata storage that keeps nothing.
+    The metadata storage that Prefect gives a flow stores nothing.
     """
     return should_persist_result() and isinstance(
         get_result_store().metadata_storage, NullFileSystem
@@ -32,7 +32,7 @@ def keeps_one_file() -> bool:
 
 
 def completed(result: object, write: Callable[[str, bytes], object]) -> State[Any]:
-    """Store a result and make the state that says where it is; Prefect finds it stored.
+    """Store a result and make the state with its location; Prefect does not store it again.
 
     Args:
         result: What the flow returns.

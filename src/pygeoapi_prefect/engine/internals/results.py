@@ -1,8 +1,8 @@
-"""The place and the envelope of a result that Prefect has stored; pure.
+"""The location and the envelope of a result that Prefect has stored; pure.
 
 Needed because ``state.result()`` unpickles, and imports the classes that a file names. Prefect
 stores ``{"__class__": ..., "data": {...}}`` (its JSON serializer) under the key that the state's
-data names, and describes both nowhere.
+data contains, and documents neither.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ JSON = "json"
 
 @dataclass(frozen=True)
 class Stored:
-    """Place of a result, as the state's data tells it; None for what it does not tell.
+    """Location of a result, from the state's data; None for each part that is not in the data.
 
     Attributes:
         key: Path in the block.
@@ -29,7 +29,7 @@ class Stored:
 
 
 def stored(state_data: object) -> Stored:
-    """Read the place of a result from a state's data; nothing is known of a state without any."""
+    """Read the location of a result from a state's data; all parts are None if there is no data."""
     data = state_data if isinstance(state_data, Mapping) else {}
     serializer = data.get("serializer")
     kind = serializer.get("type") if isinstance(serializer, Mapping) else None
@@ -37,13 +37,13 @@ def stored(state_data: object) -> Stored:
 
 
 def class_of(document: Any) -> str | None:
-    """Path of the class whose instance a stored JSON document is; None if it is no instance."""
+    """Path of the class of a stored JSON document; None if it is not an instance of a class."""
     is_instance = isinstance(document, dict) and "__class__" in document
     return str(document["__class__"]) if is_instance else None
 
 
 def fields_of(document: Any) -> object:
-    """The fields of the instance that a stored JSON document is; None if it is no instance."""
+    """Fields of a stored JSON document; None if it is not an instance of a class."""
     return document.get("data") if class_of(document) is not None else None
 
 

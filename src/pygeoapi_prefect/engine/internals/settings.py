@@ -1,37 +1,61 @@
-"""Prefect's settings as objects: read once, changed for one run, entered without a profile's files.
+"""Prefect's settings as objects: read once, then changed for one run without reading them again.
 
-Needed because ``temporary_settings`` reads environment and profile anew, which takes 50 ms, and
-because the heartbeat of a flow cannot be turned off by an environment variable.
+Needed because ``temporary_settings`` reads the environment and the profile again, which takes
+50 ms, and because no environment variable turns off the heartbeat of a flow.
 """
+
+from collections.abc import Iterable
+from typing import cast
 
 from prefect.context import SettingsContext, get_settings_context
 from prefect.settings.models.root import Settings
 
-__all__ = ["Settings", "SettingsContext", "entered", "read", "without_heartbeat", "without_retries"]
+__all__ = [
+    "Settings",
+    "SettingsContext",
+    "entered",
+    "read",
+    "retrying",
+    "without_heartbeat",
+    "without_retries",
+]
 
 
 def read() -> Settings:
     """Read the settings from the environment and the profile.
 
     Raises:
-        pydantic.ValidationError: A variable has a value that Prefect refuses.
+        pydantic.ValidationError: A variable has a value that Prefect rejects.
     """
     return Settings()
 
 
 def without_heartbeat(settings: Settings) -> Settings:
-    """Settings without the thread that would keep the process for a second after its end.
+    """Settings without the heartbeat thread, which would delay the end of the process by a second.
 
-    The worker's own heartbeat tells whether a run is alive.
+    The worker's own heartbeat shows that a run is alive.
     """
     flows = settings.flows.model_copy(update={"heartbeat_frequency": None})
     return settings.model_copy(update={"flows": flows})
 
 
+def retrying(settings: Settings, statuses: Iterable[int]) -> Settings:
+    """Settings with which Prefect's clients also repeat requests that get one of these statuses.
+
+    By default, they repeat those without an answer and with 408, 429, 502 or 503: six attempts
+    within a minute.
+    """
+    known = cast(set[int], settings.client.retry_extra_codes)  # validated
+    codes = known | set(statuses)
+    client = settings.client.model_copy(update={"retry_extra_codes": codes})
+    return settings.model_copy(update={"client": client})
+
+
 def without_retries() -> SettingsContext:
     """The current settings without the retries of Prefect's clients; enter a copy of it.
 
-    ``Settings.copy_with_update`` would read environment and profile again, 60 ms in each job.
+    ``Settings.copy_with_update`` would read the environment and the profile again, which takes
+    60 ms in each job.
     """
     settings = get_settings_context().settings
     client = settings.client.model_copy(update={"max_retries": 0})

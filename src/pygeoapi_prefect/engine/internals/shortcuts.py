@@ -1,6 +1,6 @@
 """Skips per-run work of Prefect that jobs do not need: half of a short job's cost.
 
-All of it concerns a forked child, which ends with its run; nothing else is changed.
+Everything here affects only a forked child, which ends with its run.
 """
 
 import functools
@@ -26,9 +26,9 @@ from pydantic import BaseModel
 
 
 class Tls:
-    """Stands in for the module ``ssl`` where Prefect's clients are made.
+    """Replaces the module ``ssl`` in the module that makes Prefect's clients.
 
-    Each client loads all certificates, 30 ms long; the clients of a run may share them.
+    Each client would load all certificates, which takes 30 ms; the clients of a run can share them.
     """
 
     SSLContext = ssl.SSLContext
@@ -37,17 +37,17 @@ class Tls:
 
 
 def trim() -> None:
-    """Leave out the schema of a flow's parameters, and events that say that a block was read.
+    """Skip the schema of a flow's parameters, and the events that report that a block was read.
 
-    The schema serves the making of deployments and takes 60 ms for our models. Such an event takes
-    a thread, a websocket and requests for all that is related to it.
+    The schema is used only for making deployments, and takes 60 ms for our models. Such an event
+    takes a thread, a websocket, and requests for all related objects.
     """
     for module, name, replacement in REPLACED:
         setattr(module, name, replacement)
 
 
 def warm() -> None:
-    """Do beforehand, in the fork server, what every child would do once."""
+    """Do in the fork server, once, what every child would otherwise do."""
     load_prefect_collections()
     Tls.create_default_context(cafile=PREFECT_API_SSL_CERT_FILE.value() or certifi.where())
     for model in _subclasses(BaseModel):
@@ -86,13 +86,13 @@ def spare(
     has_retries: bool,
     result_block: BlockDocument | None,
 ) -> None:
-    """Let a client answer what is known already: three of the eight requests of a short job.
+    """Let a client answer three of the eight requests of a short job itself: the answers are known.
 
     Args:
         client: The client of the run.
         flow_run: The run as the engine has it, which keeps its state up to date.
-        deployment_id: The deployment that ``flow_run`` does not have, for the engine's sake.
-        has_retries: Whether Prefect's server has to know of the flow's retries.
+        deployment_id: The run's deployment, which ``flow_run`` lacks (see ``running.detached``).
+        has_retries: True if Prefect's server must know the flow's retries.
         result_block: The block that the flow is likely to load.
     """
     read_run, update_run = client.read_flow_run, client.update_flow_run
@@ -102,14 +102,14 @@ def spare(
     def read_flow_run(flow_run_id: UUID) -> FlowRun:
         if asked["read"] or flow_run_id != flow_run.id:
             return read_run(flow_run_id)
-        asked["read"] = True  # the engine, which has just set it to Running
+        asked["read"] = True  # by the engine, which has just set the run to Running
         known = {"deployment_id": deployment_id, "run_count": 1, "start_time": datetime.now(UTC)}
         return flow_run.model_copy(update=known)
 
     def update_flow_run(flow_run_id: UUID, **changes: Any) -> httpx.Response:
         if asked["update"] or flow_run_id != flow_run.id:
             return update_run(flow_run_id, **changes)
-        asked["update"] = True  # the engine, with the flow's retries and its file's hash
+        asked["update"] = True  # by the engine, with the flow's retries and its file's hash
         return httpx.Response(httpx.codes.NO_CONTENT)
 
     def read_block_document_by_name(name: str, block_type_slug: str, **how: Any) -> BlockDocument:

@@ -1,7 +1,7 @@
 """Tells Prefect's engine what SIGTERM means in the process of a run.
 
 Needed because the engine reports a SIGTERM as a crash unless an intent was recorded before. Prefect
-records it from a socket of its own runner, and has no public function for it.
+records the intent that its own runner sends over a socket, and has no public function for it.
 """
 
 from typing import Literal
@@ -9,7 +9,7 @@ from typing import Literal
 from prefect._internal import control_listener
 
 Intent = Literal["cancel", "relinquish"]
-"""End as cancelled; or end without reporting a state, as another worker gets the run."""
+"""End as cancelled; or end without reporting a state, because another worker gets the run."""
 
 
 def intend(intent: Intent) -> None:

@@ -1,4 +1,4 @@
-"""The two methods of Prefect that choose the paths of results, replaced by ours.
+"""Replaces the two methods of Prefect that choose the paths of results.
 
 Needed because Prefect puts all results of flows and tasks at the root of a block, where nobody can
 tell which job they belong to. It has no setting for a folder.
@@ -14,11 +14,11 @@ from prefect.task_engine import BaseTaskRunEngine
 __all__ = ["BaseTaskRunEngine", "Replacement", "ResultStore", "install"]
 
 type Replacement = tuple[type, str, Callable[..., Any]]
-"""A class, the name of its method, and a function that gets the original before its arguments."""
+"""A class, the name of its method, and a function whose first argument is the original method."""
 
 
 def install(replacements: tuple[Replacement, ...]) -> None:
-    """Put functions in the place of methods, for good."""
+    """Replace methods permanently."""
     for cls, name, replacement in replacements:
         original = getattr(cls, name)
         bound = functools.wraps(original)(_bound(replacement, original))

@@ -1,7 +1,7 @@
-"""Prefect's process worker, of which ours is a variant.
+"""Prefect's process worker, on which ours is based.
 
-Needed because the classes of ``prefect.workers.process`` are documented for use, not as bases of
-others, and because the methods of ``BaseWorker`` that begin with an underscore are not documented.
+Needed because the classes of ``prefect.workers.process`` are documented for use, not as base
+classes, and because the methods of ``BaseWorker`` that begin with an underscore are not documented.
 ``worker.worker`` overrides three of those.
 """
 

@@ -1,9 +1,9 @@
 """Captures what code logs and prints for the log of its run.
 
-Which run that is, is told by a context variable: a web process works for several at once. Threads
-that a process starts there have to be given its context (docs/processes.md): a pool that runs share
-belongs to none of them, and a thread may outlive the run that started it. The process of a job has
-one run only; there it holds in all threads, whoever has started them.
+A context variable identifies the run, because a web process executes several runs at once. Threads
+that a flow starts there must run in a copy of its context (docs/processes.md): a thread pool that
+several runs share belongs to none of them, and a thread may outlive the run that started it. The
+process of a job has only one run, to which the output of all its threads belongs.
 """
 
 import builtins
@@ -27,7 +27,7 @@ QUIET = (
     *("prefect", "httpx", "httpcore", "h11", "hpack", "websockets", "asyncio"),
     *("botocore", "boto3", "aiobotocore", "s3transfer", "urllib3", "fsspec", "s3fs"),
 )
-"""Loggers of the machinery below a job; of these a run's log has warnings and errors only."""
+"""Loggers of the libraries below a job; a run's log contains only their warnings and errors."""
 
 _log: ContextVar[RunLog | None] = ContextVar("run_log", default=None)
 _everywhere: RunLog | None = None
@@ -59,10 +59,10 @@ def take_all(log: RunLog) -> None:
 
 
 class Handler(logging.Handler):
-    """Takes the records of runs; without a lock, as a log may let its caller wait.
+    """Captures the records of runs, without a lock: adding a line to a log may block.
 
     Args:
-        instead_of: Handler whose place this one has; it gets what belongs to no run.
+        instead_of: Handler that this one replaces; it gets the records that belong to no run.
     """
 
     def __init__(self, instead_of: logging.Handler | None = None) -> None:
@@ -71,7 +71,7 @@ class Handler(logging.Handler):
 
     @override
     def handle(self, record: logging.LogRecord) -> bool:
-        """Capture a record once; if its arguments do not fit, without them."""
+        """Capture a record once; if its arguments do not match its message, without them."""
         log = current()
         if log is None:
             return bool(self._instead_of and self._instead_of.handle(record))
@@ -97,7 +97,7 @@ class Handler(logging.Handler):
 
 
 def _runs(record: logging.LogRecord) -> tuple[str | None, str | None]:
-    """The flow run and the task run of a record, as Prefect's loggers or its context tell them."""
+    """The flow run and the task run of a record, from Prefect's loggers or from the context."""
     told = getattr(record, "flow_run_id", None), getattr(record, "task_run_id", None)
     return _known(told) if told[0] else _context()
 
@@ -123,7 +123,7 @@ def _is_wanted(record: logging.LogRecord) -> bool:
 
 
 def install() -> None:
-    """Look at all records and all printing of this process; once."""
+    """Start to capture all records and prints of this process; a second call does nothing."""
     with _installing:
         root = logging.getLogger()
         if any(isinstance(handler, Handler) for handler in root.handlers):
@@ -140,7 +140,7 @@ def install() -> None:
 
 
 def _lower(root: logging.Logger, level: int) -> None:
-    """Let records of this level be made, without more of them in the process's own output."""
+    """Let records of this level be created, without more output of the process itself."""
     before = root.level
     if before <= level:
         return
@@ -152,7 +152,7 @@ def _lower(root: logging.Logger, level: int) -> None:
 
 
 def run_print(*values: object, sep: str | None = " ", end: str | None = "\n", **how: Any) -> None:
-    """Print: in a run to its log, otherwise, or with a file or a redirection, as usual."""
+    """Print to the log of the run; print as usual outside a run, to a file, or if redirected."""
     log = current()
     target = how.get("file") or sys.stdout
     if log is None or target not in (sys.__stdout__, sys.__stderr__, *_own_output):

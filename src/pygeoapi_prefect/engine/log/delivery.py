@@ -1,4 +1,4 @@
-"""Delivers lines of a run's log to Prefect, if necessary again and in halves."""
+"""Delivers lines of a run's log to Prefect; a rejected batch is sent again, then in halves."""
 
 import time
 from collections import deque
@@ -13,7 +13,7 @@ from pygeoapi_prefect.errors import EngineUnavailable
 
 RESEND_SECONDS = 0.2
 OUTAGE_PAUSE_SECONDS = 1.0
-# The server reads and writes a batch in one piece: it may take as long as that.
+# The server answers only after it has stored the whole batch, which may take this long.
 TIMEOUT = httpx.Timeout(30, connect=2)
 
 
@@ -21,11 +21,11 @@ class Delivery:
     """Sends batches one after the other.
 
     Args:
-        run_id: Gives the flow run that the log belongs to.
-        patience: Gives how long to wait for a Prefect that does not answer, in seconds.
+        run_id: Returns the identifier of the flow run that the log belongs to.
+        patience: Returns the number of seconds to wait for Prefect if it does not answer.
 
     Attributes:
-        is_down: Whether Prefect did not answer in time; it is asked once for each batch then.
+        is_down: True after Prefect did not answer in time; then each batch is tried only once.
     """
 
     def __init__(self, run_id: Callable[[], str], patience: Callable[[], float]) -> None:
@@ -34,7 +34,7 @@ class Delivery:
         self.is_down = False
 
     def send(self, lines: Sequence[Line]) -> int:
-        """Send lines in order; how many of them are lost."""
+        """Send lines in order, and return the number of lost lines."""
         lost = 0
         pieces = deque([(list(lines), False)])  # with True if it was rejected before
         unanswered = None
@@ -70,13 +70,13 @@ class Delivery:
 
         Raises:
             EngineUnavailable: Prefect does not answer; the batch may have arrived.
-            httpx.HTTPStatusError: Prefect refuses the batch.
+            httpx.HTTPStatusError: Prefect rejects the batch.
         """
         run_id = self._run_id()
         try:
             send(routes.write_logs([line.fields(run_id) for line in lines]), TIMEOUT)
         except EngineUnavailable as error:
-            # Prefect answers 503 also where its database refuses a value.
+            # Prefect also answers 503 if its database rejects a value.
             if not isinstance(error.__cause__, httpx.HTTPStatusError):
                 raise
             if error.__cause__.response.status_code < 500:
@@ -85,7 +85,7 @@ class Delivery:
             raise error.__cause__ from error
 
     def _has_arrived(self, lines: Sequence[Line]) -> bool:
-        """Check for a batch that was sent without a response; Prefect has all of it or none.
+        """Check for a batch that was sent without a response; Prefect stores all of it or none.
 
         Raises:
             EngineUnavailable: Prefect does not answer.

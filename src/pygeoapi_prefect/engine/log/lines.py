@@ -26,9 +26,9 @@ def clean(text: str) -> str:
 
 
 def fit(text: str, limit: int) -> str:
-    """Clean text of at most ``limit`` bytes as JSON in ASCII; text that is cut says so at its end.
+    """Clean a text, and cut it to at most ``limit`` bytes as ASCII JSON; a cut text says so.
 
-    No more than the beginning of a long text is looked at.
+    Only the beginning of a long text is examined.
     """
     kept = clean(text[:limit])
     if len(text) <= limit and _size(kept) <= limit:
@@ -50,7 +50,7 @@ class Line:
     """A line, ready to be sent.
 
     Attributes:
-        time: When it was logged, in microseconds since 1970.
+        time: Time at which it was logged, in microseconds since 1970.
         run_id: Flow run that it belongs to; None stands for the run of the log.
         body: The other fields as JSON, small and of a known size.
     """
@@ -85,13 +85,13 @@ class Maker:
         run_id: str | None = None,
         task_run_id: str | None = None,
     ) -> Line:
-        """A line.
+        """Make a line.
 
         Args:
             message: Any text; see ``fit``.
             level: Level of the module ``logging``.
             name: Name of the logger.
-            created: When it was logged, in seconds since 1970; now by default.
+            created: Time at which it was logged, in seconds since 1970; now by default.
             run_id: Flow run that it belongs to, if it is not that of the log.
             task_run_id: Task run that it belongs to.
         """

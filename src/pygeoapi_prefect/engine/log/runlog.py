@@ -1,9 +1,9 @@
 """The log of one run: accepts lines at once, and sends them in small batches from a thread.
 
-Prefect's server needs about half a millisecond for each line, and can do nothing else meanwhile.
-So batches are small, and after each one the sender pauses as long as it took. A job that logs
-faster is blocked once the buffer is full: nothing is lost, memory is bounded, and requests of
-others get through.
+Prefect's server needs about half a millisecond for each line, and does nothing else in that time.
+So batches are small, and after each one the sender pauses for as long as the batch took. A job that
+logs faster is blocked once the buffer is full: no line is lost, memory is bounded, and Prefect can
+serve other requests.
 """
 
 import atexit
@@ -24,6 +24,7 @@ from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, PREFECT_LOGGING_TO_
 
 from pygeoapi_prefect.engine.log.delivery import Delivery
 from pygeoapi_prefect.engine.log.lines import Line, Maker
+from pygeoapi_prefect.environment import LogSettings
 
 LOGGER = logging.getLogger(__name__)
 FLUSH_SECONDS = 1.0
@@ -34,47 +35,33 @@ LINE_BYTES = 256  # memory for a line in addition to its text
 PATIENCE_SECONDS = 60.0
 CLOSING_PATIENCE_SECONDS = 15.0
 MIB = 1 << 20
-LINES_VARIABLE = "PYGEOAPI_LOG_MAX_LINES"
-MIB_VARIABLE = "PYGEOAPI_LOG_MAX_MB"
 OWN_NAME = "pygeoapi_prefect.log"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of the log of a run, for each process that works on the run.
+    """Limits on the log of a run; each process that works on the run has its own count.
 
     Attributes:
         lines: Number of lines.
-        bytes: Their size as they are sent, as JSON.
+        bytes: Size of these lines as they are sent, as JSON.
     """
 
-    lines: int = 2_000_000
-    bytes: int = 512 * MIB
+    lines: int
+    bytes: int
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read the limits from the environment; a value that is not a positive number is ignored.
-
-        ``PYGEOAPI_LOG_MAX_LINES``, and ``PYGEOAPI_LOG_MAX_MB`` in MiB.
-        """
-        lines, mib = _positive(LINES_VARIABLE), _positive(MIB_VARIABLE)
-        return cls(lines or cls.lines, mib * MIB if mib else cls.bytes)
-
-
-def _positive(variable: str) -> int | None:
-    text = os.environ.get(variable, "")
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    if text:
-        LOGGER.warning("%s=%s is not a positive number; using the default", variable, text)
-    return None
+        """Read the limits from the environment."""
+        settings = LogSettings.from_env()
+        return cls(settings.max_lines, settings.max_mb * MIB)
 
 
 class RunLog:
     """The log of a run.
 
     Args:
-        run_id: Returns the flow run; called when the first lines are sent.
+        run_id: Returns the identifier of the flow run; called when the first lines are sent.
         limits: Limits on lines and bytes.
     """
 
@@ -102,7 +89,7 @@ class RunLog:
             message: The text.
             fields: See ``Maker.make``.
         """
-        if os.getpid() != self._pid:  # a fork of the process, which has no sender
+        if os.getpid() != self._pid:  # a fork of the process has no sender
             _complain(message)
             return
         if not self._is_on or threading.current_thread() is self._thread:
@@ -118,11 +105,11 @@ class RunLog:
                 self._changed.wait()
 
     def close(self, within: float = float("inf"), *, wait: bool = True) -> None:
-        """Accept no more lines, and have the buffered ones sent.
+        """Accept no more lines, and send the buffered ones.
 
         Args:
             within: Seconds; lines that are not sent by then are lost, and counted in the log.
-            wait: Return only then.
+            wait: Return only when they are sent or lost.
         """
         if os.getpid() != self._pid:
             return
@@ -185,7 +172,7 @@ class RunLog:
         _open.discard(self)
 
     def _next(self) -> list[Line]:
-        """Wait for the next batch; empty at the end."""
+        """Wait for the next batch; an empty batch means the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._lines or self._closed_at is not None)
             self._changed.wait_for(self._is_due, FLUSH_SECONDS)
@@ -223,14 +210,14 @@ class RunLog:
             return self._maker.make(message, level=logging.WARNING, name=OWN_NAME)
 
     def _rest(self, seconds: float) -> None:
-        """Pause, so that others can use Prefect, if more than one small batch is waiting."""
+        """Pause if a full batch is already waiting, so that Prefect can serve others."""
         with self._changed:
             if len(self._lines) >= BATCH_LINES:
                 self._changed.wait_for(lambda: time.monotonic() > self._deadline, seconds)
 
 
 def _complain(message: str) -> None:
-    """Write a message that cannot be in the log of the run to this process's own output."""
+    """Write a message that the log of the run cannot contain to this process's own output."""
     if sys.__stderr__ is not None:
         with suppress(OSError, ValueError):
             sys.__stderr__.write(f"{message}\n")

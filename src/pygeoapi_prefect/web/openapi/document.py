@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from pygeoapi_prefect.access.principal import SYSTEM, Principal
 from pygeoapi_prefect.config import MAX_LIMIT, Settings
 from pygeoapi_prefect.models import bbox
 from pygeoapi_prefect.process.registry import Registry
-from pygeoapi_prefect.web.openapi import execution
+from pygeoapi_prefect.web.openapi import execution, security
+from pygeoapi_prefect.web.openapi.security import METHODS
 
-METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 PROBES = ("/healthz", "/readyz")
 _BEFORE = {
     "414": {"$ref": "#/components/responses/UriTooLong"},
@@ -25,7 +26,11 @@ _REPLACED = ("/processes", "/jobs")
 
 
 def document(
-    base: Mapping[str, Any], settings: Settings, registry: Registry, prefix: str = ""
+    base: Mapping[str, Any],
+    settings: Settings,
+    registry: Registry,
+    prefix: str = "",
+    principal: Principal = SYSTEM,
 ) -> dict[str, Any]:
     """The OpenAPI 3.0 document of the server (conformance class oas30).
 
@@ -34,10 +39,12 @@ def document(
         settings: Public URL, limits and security schemes.
         registry: The processes, each of which gets an execute operation.
         prefix: Path prefix of all routes but the probes, which ends the public URL.
+        principal: Who reads it; it names only the processes that they may use.
     """
+    processes = registry.visible(principal)
     ours, theirs = copy.deepcopy(_processes()), _local(_pygeoapis(base))
     paths = {**theirs["paths"], **ours["paths"]}
-    paths |= {execution.path(p.id): execution.path_item(p.description) for p in registry}
+    paths |= {execution.path(p.id): execution.path_item(p.description) for p in processes}
     if prefix:
         root = settings.public_url.removesuffix(prefix)
         paths |= {path: {**paths[path], "servers": [{"url": root}]} for path in PROBES}
@@ -50,7 +57,8 @@ def document(
     }
     components["parameters"]["limit"] = _limit(settings)
     components["schemas"]["bbox"] = bbox.SCHEMA
-    components["parameters"]["processIDPath"]["schema"]["enum"] = registry.ids()
+    if processes:  # or the list would be invalid
+        components["parameters"]["processIDPath"]["schema"]["enum"] = [p.id for p in processes]
     whole = {
         "openapi": "3.0.3",
         "info": theirs["info"],
@@ -59,6 +67,8 @@ def document(
         "paths": paths,
         "components": components,
     }
+    if settings.manager.access is not None:
+        security.declare(whole, settings.manager.access)
     if schemes := settings.manager.security_schemes:
         components["securitySchemes"] = schemes
         whole["security"] = [{name: []} for name in schemes]
@@ -171,7 +181,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 _RESPONSES = {
     "InvalidParameter": "Invalid parameter",
     "NotFound": "The resource does not exist",
-    "ServerError": "Unexpected error; see the server log for details",
+    "ServerError": "Unexpected error; report the time of the request to the operator",
     "Collection": "A collection",
     "Features": "Features, as GeoJSON",
     "Feature": "A feature, as GeoJSON",

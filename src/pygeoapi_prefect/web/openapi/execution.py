@@ -8,13 +8,17 @@ from pygeoapi_prefect.web.openapi.dialect import schema_object
 
 JSON = "application/json"
 _PREFER = {"$ref": "#/components/parameters/prefer"}
+_KEY = {"$ref": "#/components/parameters/idempotencyKey"}
 _LINK = {"$ref": "#/components/headers/Link"}
 _APPLIED = {"$ref": "#/components/headers/PreferenceApplied"}
 _FAULTS = {
     "400": "Invalid",
     "404": "NotFound",
+    "409": "Conflict",
+    "410": "Gone",
     "413": "TooLarge",
     "415": "UnsupportedMediaType",
+    "422": "KeyReused",
     "500": "Failed",
     "503": "Unavailable",
     "504": "Timeout",
@@ -39,7 +43,7 @@ def path_item(description: Mapping[str, Any]) -> dict[str, Any]:
         "summary": f"Execute {description.get('title') or description['id']}",
         "description": f"{description.get('description', '')}\n\nModes: {modes}".strip(),
         "operationId": f"execute-{description['id']}",
-        "parameters": [_PREFER],
+        "parameters": [_PREFER, _KEY],
         "requestBody": {"required": True, "content": {JSON: _body(description)}},
         "responses": _responses(description),
         "callbacks": CALLBACKS,

@@ -29,9 +29,9 @@ class Exit:
         code: Exit status, or the negative number of the signal that ended it.
         cpu: Processor time that it used, in seconds.
         memory_mb: Largest resident memory, in MiB.
-        error: Why it could not be started.
-        is_over_memory: The fork server has ended it, because it used more memory than it may.
-        is_lost: Its fork server has ended, and it with it; it is not known whose fault that was.
+        error: Why it could not be started, or why nothing is known of its end.
+        is_over_memory: The fork server killed it because it exceeded its memory limit.
+        is_lost: Its fork server has ended, and so has the child; the cause is not known.
     """
 
     code: int

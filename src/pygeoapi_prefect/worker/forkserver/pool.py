@@ -59,7 +59,7 @@ class ForkServers:
             ForkServerFailed: There is no fork server at the moment.
         """
         if self._current is None:
-            raise ForkServerFailed("there is none")
+            raise ForkServerFailed("the fork server is being restarted")
         return self._current.run(job)
 
     def learn(self, modules: Iterable[str]) -> None:

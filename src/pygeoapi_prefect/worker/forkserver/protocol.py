@@ -37,6 +37,7 @@ class Job:
         memory_limit_mb: Memory that the run may use, in MiB.
         timeout_seconds: Wall-clock time of the flow, in seconds.
         working_dir: Working directory; a folder of its own by default.
+        stale_seconds: Seconds after the claim from which another worker may have the run.
         hooks: Run the flow's hooks for this end, instead of the flow.
     """
 
@@ -52,6 +53,7 @@ class Job:
     memory_limit_mb: int | None = None
     timeout_seconds: float | None = None
     working_dir: str | None = None
+    stale_seconds: float = 15.0
     hooks: Hooks | None = None
 
     @property

@@ -1,20 +1,36 @@
-"""Environment variables of a job, and Prefect's settings that follow from them."""
+"""Environment variables of a job, and the settings that follow from them."""
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from pygeoapi_prefect.engine.errors import OUTAGES
 from pygeoapi_prefect.engine.internals import settings
 from pygeoapi_prefect.engine.internals.settings import Settings
+from pygeoapi_prefect.engine.log.runlog import Limits
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """Settings for an environment.
+
+    Attributes:
+        prefect: Prefect's.
+        log: Limits of the job's log.
+    """
+
+    prefect: Settings
+    log: Limits
 
 
 class SettingsCache:
-    """Prefect's settings for an environment; reading them costs 50 ms, so the parent keeps them."""
+    """Settings for an environment; reading them costs 50 ms, so the parent keeps them."""
 
     def __init__(self, size: int = 64) -> None:
-        self._known: dict[tuple[tuple[str, str | None], ...], Settings] = {}
+        self._known: dict[tuple[tuple[str, str | None], ...], JobSettings] = {}
         self._size = size
 
-    def get(self, env: Mapping[str, str | None]) -> Settings:
+    def get(self, env: Mapping[str, str | None]) -> JobSettings:
         """The settings of this process's environment with ``env`` on top.
 
         Raises:
@@ -27,7 +43,9 @@ class SettingsCache:
             before = dict(os.environ)
             try:
                 apply(env)
-                self._known[key] = settings.without_heartbeat(settings.read())
+                prefect = settings.without_heartbeat(settings.read())
+                prefect = settings.retrying(prefect, OUTAGES)
+                self._known[key] = JobSettings(prefect, Limits.from_environment())
             finally:
                 os.environ.clear()
                 os.environ.update(before)

@@ -1,7 +1,7 @@
 """Loads the flow of a job, and runs it with Prefect's engine."""
 
 import os
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +13,44 @@ from prefect.logging.loggers import flow_run_logger
 from pygeoapi_prefect.engine import routes, runs
 from pygeoapi_prefect.engine.client import send
 from pygeoapi_prefect.engine.internals import running, shortcuts
+from pygeoapi_prefect.engine.log.runlog import Limits
 from pygeoapi_prefect.engine.state_messages import prepare_states
 from pygeoapi_prefect.process import failures, task_results
 from pygeoapi_prefect.storage import block_of
 from pygeoapi_prefect.worker.forkserver.protocol import Job
 from pygeoapi_prefect.worker.job import code_cache
 from pygeoapi_prefect.worker.job.adapted_flow import adapted
+from pygeoapi_prefect.worker.job.claim import (
+    is_still_ours,
+    stop_if_claimed_anew,
+    stop_if_lost,
+)
 from pygeoapi_prefect.worker.job.log import log_of
-
-# A run that starts later than this after its claim makes sure that it is still this worker's.
-STALE_CLAIM_SECONDS = 15
+from pygeoapi_prefect.worker.job.report import HANDED_OVER
 
 
-def run(job: Job) -> str:
-    """Load and run the flow; name of the state that the run is in then."""
+def run(job: Job, limits: Limits) -> str:
+    """Load and run the flow; name of the state that the run is in then.
+
+    Args:
+        job: The job.
+        limits: Limits of its log.
+    """
     flow_run = FlowRun.model_validate(job.run)
     logger = flow_run_logger(flow_run)
     shortcuts.trim()
-    prepare_states(failures.as_data)
-    with SyncClientContext.get_or_create() as context, log_of(job, context.client):
+    with SyncClientContext.get_or_create() as context, log_of(job, context.client, limits):
+        before_end = partial(stop_if_lost, job, running.read_states, logger)
+        prepare_states(failures.as_data, before_end=before_end)
         if not is_still_ours(job):
             logger.info("The run was claimed by another worker in the meantime")
-            return "Handed over"
+            return HANDED_OVER
         try:
             flow = load(job, flow_run)
         except Exception as error:
             logger.exception("The flow's code could not be loaded")
             message = f"The flow's code could not be loaded: {type(error).__name__}: {error}"
+            before_end()
             runs.set_state(job.id, "FAILED", message)
             return "Failed"
         tell_block(flow, job)
@@ -53,14 +64,8 @@ def run(job: Job) -> str:
             if job.result_block
             else None,
         )
-        return running.drive(adapted(flow, job), detached, logger)
-
-
-def is_still_ours(job: Job) -> bool:
-    """Return true if the claim holds: after a long pause another worker may have the run."""
-    if time.monotonic() - job.claimed < STALE_CLAIM_SECONDS:
-        return True
-    return str(send(routes.read_run(job.id))["state_id"]) == job.state_id
+        own = adapted(flow, job, before=partial(stop_if_claimed_anew, job, running.read_states))
+        return running.drive(own, detached, logger)
 
 
 def load(job: Job, flow_run: FlowRun) -> Flow[..., Any]:

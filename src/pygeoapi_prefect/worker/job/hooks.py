@@ -9,14 +9,20 @@ from prefect.context import SyncClientContext
 from prefect.logging.loggers import flow_run_logger
 
 from pygeoapi_prefect.engine.internals import running, shortcuts
+from pygeoapi_prefect.engine.log.runlog import Limits
 from pygeoapi_prefect.worker.forkserver.protocol import Hooks, Job
 from pygeoapi_prefect.worker.job.adapted_flow import hooks_of
 from pygeoapi_prefect.worker.job.flow_run import load
 from pygeoapi_prefect.worker.job.log import log_of
 
 
-def run_hooks(job: Job, end: Hooks) -> str:
+def run_hooks(job: Job, end: Hooks, limits: Limits) -> str:
     """Run the hooks of a flow whose process has ended, one after the other; name of the state.
+
+    Args:
+        job: The job.
+        end: The end whose hooks are run.
+        limits: Limits of the log.
 
     Raises:
         Exception: Whatever the flow's code or its block raises while it is loaded.
@@ -24,7 +30,7 @@ def run_hooks(job: Job, end: Hooks) -> str:
     flow_run = FlowRun.model_validate(job.run)
     logger = flow_run_logger(flow_run)
     shortcuts.trim()
-    with SyncClientContext.get_or_create() as context, log_of(job, context.client):
+    with SyncClientContext.get_or_create() as context, log_of(job, context.client, limits):
         flow, state = load(job, flow_run), flow_run.state
         assert state is not None
         for hook in hooks_of(flow)[end]:

@@ -22,12 +22,11 @@ from prefect.settings import PREFECT_LOGGING_LEVEL
 
 from pygeoapi_prefect.engine.errors import is_outage
 from pygeoapi_prefect.engine.internals import running, settings
-from pygeoapi_prefect.engine.internals.settings import Settings
 from pygeoapi_prefect.engine.internals.signals import Intent, intend
 from pygeoapi_prefect.process.memory import LIMIT_VARIABLE
 from pygeoapi_prefect.worker.forkserver import process_tree
 from pygeoapi_prefect.worker.forkserver.protocol import EXIT_ERROR, UNAVAILABLE, Job
-from pygeoapi_prefect.worker.job.environment import apply
+from pygeoapi_prefect.worker.job.environment import JobSettings, apply
 from pygeoapi_prefect.worker.job.flow_run import run
 from pygeoapi_prefect.worker.job.hooks import run_hooks
 from pygeoapi_prefect.worker.job.report import Report
@@ -35,16 +34,17 @@ from pygeoapi_prefect.worker.job.report import Report
 DRAIN_SECONDS = 5
 
 
-def main(job: Job, chosen: Settings) -> NoReturn:
+def main(job: Job, chosen: JobSettings) -> NoReturn:
     """Run a job in this process, which has just been forked, and end the process."""
     status = EXIT_ERROR
     before = len(sys.modules)
     try:
         separate(os.getppid())
-        with settings.entered(chosen):
+        with settings.entered(chosen.prefect):
             try:
                 set_up(job)
-                state = run_hooks(job, job.hooks) if job.hooks else run(job)
+                end = job.hooks
+                state = run_hooks(job, end, chosen.log) if end else run(job, chosen.log)
                 Report(Path(job.scratch)).conclude(state, imported(before))
                 status = 0
             except TerminationSignal:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from pygeoapi_prefect.engine.internals import shortcuts
-from pygeoapi_prefect.engine.internals.settings import Settings
 from pygeoapi_prefect.worker.forkserver.protocol import Job
 from pygeoapi_prefect.worker.job import process
-from pygeoapi_prefect.worker.job.environment import SettingsCache
+from pygeoapi_prefect.worker.job.environment import JobSettings, SettingsCache
 
 PRELOAD = (
     "prefect.flow_engine",
@@ -42,8 +41,8 @@ def warm() -> None:
     shortcuts.warm()
 
 
-def prepare(env: Mapping[str, str | None]) -> Settings:
-    """Prefect's settings for an environment.
+def prepare(env: Mapping[str, str | None]) -> JobSettings:
+    """Settings for an environment.
 
     Raises:
         pydantic.ValidationError: A variable has a value that Prefect refuses.
@@ -51,6 +50,6 @@ def prepare(env: Mapping[str, str | None]) -> Settings:
     return _settings.get(env)
 
 
-def main(job: Job, prepared: Settings) -> NoReturn:
+def main(job: Job, prepared: JobSettings) -> NoReturn:
     """Run a job in this process, which has just been forked, and end the process."""
     process.main(job, prepared)

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 CONCLUDED = "concluded"
 IMPORTED = "imported"
+BEGUN = "begun"
 HOOKS = "hooks"
+HANDED_OVER = "Handed over"
+"""Instead of the name of a state: another worker has the run."""
 
 
 class Conclusion(NamedTuple):
@@ -43,6 +46,14 @@ class Report:
             return Conclusion((self._folder / CONCLUDED).read_text(), imported)
         except FileNotFoundError:
             return None
+
+    def begin(self) -> None:
+        """Write down that the flow's own code begins now: from now on, the run is not repeated."""
+        (self._folder / BEGUN).touch()
+
+    def has_begun(self) -> bool:
+        """Return true if the flow's own code may have begun."""
+        return (self._folder / BEGUN).exists()
 
     def announce_hooks(self, ends: Iterable[str]) -> None:
         """Write down for which ends the flow has hooks."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from prefect.context import get_settings_context
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, PREFECT_CLIENT_RETRY_EXTRA_CODES
 
 from pygeoapi_prefect.engine.internals import settings
 
@@ -42,3 +42,14 @@ def test_all_other_settings_stay() -> None:
 def test_an_engine_without_heartbeat_costs_no_reading() -> None:
     current = get_settings_context().settings
     assert settings.without_heartbeat(current).flows.heartbeat_frequency is None
+
+
+@pytest.mark.usefixtures("unread")
+def test_clients_repeat_requests_with_more_statuses() -> None:
+    current = get_settings_context().settings
+    own = current.model_copy(
+        update={"client": current.client.model_copy(update={"retry_extra_codes": {418}})}
+    )
+    with settings.entered(settings.retrying(own, {500, 503})):
+        assert PREFECT_CLIENT_RETRY_EXTRA_CODES.value() == {418, 500, 503}
+    assert PREFECT_CLIENT_RETRY_EXTRA_CODES.value() == set()

@@ -15,9 +15,13 @@ from referencing import Registry as References
 from referencing import Resource
 from referencing.jsonschema import DRAFT4
 
+from pygeoapi_prefect.access.gate import Gate
+from pygeoapi_prefect.access.principal import Principal
+from pygeoapi_prefect.access_settings import AccessSettings
 from pygeoapi_prefect.config import Settings, load_config
 from pygeoapi_prefect.process.registry import Registry
-from pygeoapi_prefect.web.openapi.document import METHODS, document
+from pygeoapi_prefect.web.openapi.document import document
+from pygeoapi_prefect.web.openapi.security import METHODS
 from support.stack import TEST_PROCESSES, write_config
 
 # pygeoapi's own models still configure pydantic by a class.
@@ -220,3 +224,31 @@ def test_the_data_file_is_part_of_the_package() -> None:
     from pygeoapi_prefect.web.openapi import document as module
 
     assert Path(module.__file__).with_name("processes.yml").is_file()
+
+
+def test_with_access_the_document_is_valid_and_names_what_the_reader_may_use(
+    config: dict[str, Any], base: dict[str, Any], registry: Registry
+) -> None:
+    access = {"anonymous": "read", "roles": {"read": ["echo"]}}
+    manager = {**config["server"]["manager"], "access": access}
+    settings = Settings.from_config({**config, "server": {**config["server"], "manager": manager}})
+    reader = Gate.of(AccessSettings.model_validate(access)).principal(None)
+    whole = document(base, settings, registry)
+    shown = document(base, settings, registry, "", reader)
+    for one in (whole, shown):
+        validate(one)
+        assert all("security" in operation for _, operation in operations(one))
+    executions = [path for path in shown["paths"] if path.endswith("/execution")]
+    assert executions == ["/processes/echo/execution"]
+    assert shown["components"]["parameters"]["processIDPath"]["schema"]["enum"] == ["echo"]
+    assert "simple-flow" in json.dumps(whole)
+    assert "simple-flow" not in json.dumps(shown)
+
+
+def test_a_reader_who_may_use_no_process_gets_a_valid_document(
+    config: dict[str, Any], base: dict[str, Any], registry: Registry
+) -> None:
+    nobody = Principal(processes=frozenset())
+    shown = document(base, Settings.from_config(config), registry, "", nobody)
+    validate(shown)
+    assert not [path for path in shown["paths"] if path.endswith("/execution")]

@@ -1,4 +1,4 @@
-"""Environment of a job, and the settings of Prefect that it leads to."""
+"""Environment of a job, and the settings that follow from it."""
 
 import os
 
@@ -28,7 +28,7 @@ def test_variables_are_set_and_removed() -> None:
 
 def test_settings_follow_from_the_environment_which_stays_as_it_was() -> None:
     before = dict(os.environ)
-    found = SettingsCache().get({"PREFECT_API_URL": URL, "PREFECT_LOGGING_LEVEL": "ERROR"})
+    found = SettingsCache().get({"PREFECT_API_URL": URL, "PREFECT_LOGGING_LEVEL": "ERROR"}).prefect
     assert PREFECT_API_URL.value_from(found) == URL
     assert PREFECT_LOGGING_LEVEL.value_from(found) == "ERROR"
     assert dict(os.environ) == before
@@ -36,7 +36,13 @@ def test_settings_follow_from_the_environment_which_stays_as_it_was() -> None:
 
 def test_a_flow_sends_no_heartbeat() -> None:
     found = SettingsCache().get({"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60"})
-    assert found.flows.heartbeat_frequency is None
+    assert found.prefect.flows.heartbeat_frequency is None
+
+
+def test_limits_of_the_log_may_be_those_of_one_deployment() -> None:
+    cache = SettingsCache()
+    assert cache.get({"PYGEOAPI_LOG_MAX_LINES": "7"}).log.lines == 7
+    assert cache.get({"PYGEOAPI_LOG_MAX_LINES": None}).log.lines > 7
 
 
 def test_settings_are_read_once_for_each_environment() -> None:

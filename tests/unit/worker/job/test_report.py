@@ -37,3 +37,12 @@ def test_a_flow_without_hooks(tmp_path: Path) -> None:
     report = Report(tmp_path)
     report.announce_hooks([])
     assert not report.has_hooks("failed")
+
+
+def test_a_flow_that_has_begun(tmp_path: Path) -> None:
+    report = Report(tmp_path)
+    assert not report.has_begun()
+    report.begin()
+    report.begin()
+    assert report.has_begun()
+    assert not Report(tmp_path / "no-folder").has_begun()

@@ -1,0 +1,1 @@
+"""Identity: keys, principals, roles, and the operations that each role may do."""

@@ -1,0 +1,111 @@
+"""The gate: from what a request has sent to its principal."""
+
+from datetime import datetime
+from typing import Self
+
+from pygeoapi_prefect.access.key_file import KeyFile
+from pygeoapi_prefect.access.keys import Key, Keys, now
+from pygeoapi_prefect.access.principal import ANONYMOUS_SUBJECT, Principal, Role
+from pygeoapi_prefect.access_settings import AccessSettings, RoleProcesses
+from pygeoapi_prefect.errors import AmbiguousCredentials, Forbidden, NotAuthenticated
+
+SCHEME = "bearer"
+
+
+class Gate:
+    """Identifies clients. One instance serves all threads of a process.
+
+    Args:
+        anonymous: Role of a client without a key; None if it has none.
+        keys: The file of the keys; None if there are none.
+        lists: Processes that each role may use.
+    """
+
+    def __init__(self, anonymous: Role | None, keys: KeyFile | None, lists: RoleProcesses) -> None:
+        self._keys = keys
+        self._lists = lists
+        roles = frozenset({anonymous} if anonymous else ())
+        self.anonymous = Principal(
+            ANONYMOUS_SUBJECT, roles, "anonymous", processes=self._processes(roles)
+        )
+
+    @classmethod
+    def of(cls, settings: AccessSettings) -> Self:
+        """The gate for a configuration.
+
+        Raises:
+            ConfigurationError: The file of the keys cannot be read.
+        """
+        role = None if settings.anonymous == "none" else Role.named(settings.anonymous)
+        keys = None if settings.keys is None else KeyFile(settings.keys)
+        return cls(role, keys, settings.roles)
+
+    def principal(self, credentials: str | None, time: datetime | None = None) -> Principal:
+        """Identify a client.
+
+        Args:
+            credentials: The key that it has sent; None if it has sent none.
+            time: The current time.
+
+        Raises:
+            NotAuthenticated: The key is unknown, expired or revoked.
+        """
+        if credentials is None:
+            return self.anonymous
+        known = self._keys.keys() if self._keys is not None else Keys()
+        key = known.verify(credentials, time or now())
+        if key is None:
+            raise NotAuthenticated("The API key is unknown, expired or revoked", "invalid_token")
+        return self._holder(key)
+
+    def _holder(self, key: Key) -> Principal:
+        roles = frozenset(map(Role.named, key.roles))
+        return Principal(key.subject, roles, "key", key.label, self._processes(roles))
+
+    def _processes(self, roles: frozenset[Role]) -> frozenset[str] | None:
+        """The processes that these roles may use.
+
+        Without a list of its own, ``read`` sees those that ``execute`` may use.
+        """
+        highest = max(roles, default=Role.READ)
+        if highest == Role.ADMIN:
+            return None
+        chosen = self._lists.execute
+        if highest == Role.READ and self._lists.read is not None:
+            chosen = self._lists.read
+        return None if chosen is None else frozenset(chosen)
+
+
+def credentials(authorization: str | None, api_key: str | None) -> str | None:
+    """The key in a request's headers; None if it has none.
+
+    Args:
+        authorization: The header ``Authorization``.
+        api_key: The header ``X-API-Key``.
+
+    Raises:
+        AmbiguousCredentials: It has both headers.
+        NotAuthenticated: Its authentication scheme is not ``Bearer``.
+    """
+    if authorization is None:
+        return api_key
+    if api_key is not None:
+        raise AmbiguousCredentials("Send either Authorization or X-API-Key, not both")
+    scheme, _, key = authorization.partition(" ")
+    if scheme.lower() != SCHEME:
+        raise NotAuthenticated("The only supported authentication scheme is Bearer")
+    return key.strip(" ")
+
+
+def require(principal: Principal, role: Role) -> None:
+    """Reject a principal without a role.
+
+    Raises:
+        NotAuthenticated: It has sent no key.
+        Forbidden: Its key does not give it the role.
+    """
+    if principal.has(role):
+        return
+    if principal.proof == "anonymous":
+        raise NotAuthenticated("This needs an API key, in the header Authorization or X-API-Key")
+    raise Forbidden(f"This needs the role '{role}'", str(role))

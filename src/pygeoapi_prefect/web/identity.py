@@ -1,0 +1,89 @@
+"""Identity of a request: turned into a principal once, before anything else looks at it."""
+
+import logging
+
+from flask import Flask, Response, g, request
+
+from pygeoapi_prefect.access.gate import Gate, credentials, require
+from pygeoapi_prefect.access.keys import prefix_of
+from pygeoapi_prefect.access.operations import least_role
+from pygeoapi_prefect.access.principal import Principal, Role, of_open_server
+from pygeoapi_prefect.errors import NotAuthenticated, TooManyRequests
+from pygeoapi_prefect.web import edge
+from pygeoapi_prefect.web.rates import Rates
+
+LOGGER = logging.getLogger(__name__)
+FAILURES = "20/minute"
+"""Invalid keys of one address that get 401; further ones get 429. Valid keys are not affected."""
+HEADERS = ("Authorization", "X-API-Key")
+NOBODY = Principal()
+"""The principal of a request that has not been looked at; it has no role."""
+
+
+def prepare(app: Flask, gate: Gate | None, prefix: str) -> None:
+    """Identify the client of each request of an application, and check its role.
+
+    Args:
+        app: The application. What it does before requests later on may use ``principal``.
+        gate: Identifies clients; None if everybody may do everything.
+        prefix: Path prefix of the routes, without a trailing slash.
+    """
+    failures = Rates([FAILURES])
+
+    def identify() -> None:
+        if gate is None:
+            g.principal = of_open_server(edge.client(request.remote_addr))
+            return
+        g.principal = NOBODY  # until it is proved
+        least = _least_role(prefix)
+        if least is not None:
+            g.principal = _proved(gate, failures)
+            require(g.principal, least)
+
+    app.before_request(identify)
+    if gate is not None:
+        app.after_request(_keep_apart)
+
+
+def principal() -> Principal:
+    """The principal of the current request."""
+    found: Principal = g.get("principal", NOBODY)
+    return found
+
+
+def client() -> str:
+    """Whom the current request counts for: the holder of its key, or else an address."""
+    known = principal()
+    return known.subject if known.proof == "key" else edge.client(request.remote_addr)
+
+
+def _least_role(prefix: str) -> Role | None:
+    """The least role for the current request; of an unknown address one only gets a 404 or 405."""
+    if request.url_rule is None:
+        return least_role("OPTIONS" if request.method == "OPTIONS" else "GET", "")
+    return least_role(request.method, request.url_rule.rule.removeprefix(prefix) or "/")
+
+
+def _proved(gate: Gate, failures: Rates) -> Principal:
+    sent = credentials(*map(request.headers.get, HEADERS))
+    try:
+        return gate.principal(sent)
+    except NotAuthenticated:
+        address = edge.client(request.remote_addr)
+        try:
+            failures.count(address)
+        except TooManyRequests as error:
+            told = "Too many requests with an invalid API key; try again later"
+            raise TooManyRequests(told, error.retry_after or 1) from None
+        LOGGER.warning(
+            "an API key from %s is invalid: %s", address, prefix_of(sent or "") or "no prefix"
+        )
+        raise
+
+
+def _keep_apart(response: Response) -> Response:
+    """Tell caches that another client may get another answer."""
+    response.vary.update(HEADERS)
+    if principal().proof == "key":
+        response.headers.setdefault("Cache-Control", "private")
+    return response

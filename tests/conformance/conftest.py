@@ -16,9 +16,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         yield Server(client)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def echo(server: Server) -> str:
-    """The job of an execution that has succeeded, with two outputs in a document."""
+    """The job of an execution that has succeeded, with two outputs in a document.
+
+    Each module has its own: one of the session is not on the first pages of jobs for long.
+    """
     job_id = server.submit("echo", {"echo": "teststring", "number": 4.5}, response="document")
     assert server.ended(job_id)["status"] == "successful"
     return job_id

@@ -101,7 +101,8 @@ def test_behind_the_jobs_of_another(stack: RunningStack, seconds: float) -> None
 def assert_prompt(stack: RunningStack, number: int, seconds: float) -> None:
     """The job of another client is claimed within two seconds of the first slot that gets free.
 
-    If the machine needs longer to claim any job, it is the first one.
+    On a machine that needs longer, it is behind what the worker had read before, which fills each
+    slot at most once.
     """
     with flooded(stack, number, seconds), client(stack, SINGLE) as web:
         began = datetime.now(UTC)
@@ -114,7 +115,7 @@ def assert_prompt(stack: RunningStack, number: int, seconds: float) -> None:
         overtaken = sum(created < begun < claimed for begun, _ in others)
         told = "%d jobs of another: claimed %.2f s after a slot was free, %d of them before it"
         LOGGER.info(told, number, late.total_seconds(), overtaken)
-        assert late < SOON or not overtaken
+        assert late < SOON or overtaken <= SLOTS
         assert waiting(stack, FLOODER) > number / 4  # it did not wait for their end
 
 

@@ -237,6 +237,7 @@ def test_code_that_is_not_there(worker: Worker, pool: Pool) -> None:
     pool.deploy("worker-probe-async", version="b" * 16)
     (pool.folder / "code" / "worker-probe-async" / ("b" * 16) / "trial_flows.py").unlink()
     run = pool.wait(pool.submit("ok", "worker-probe-async"))
+    pool.deploy("worker-probe-async")
     assert run["state_type"] == "FAILED"
     assert "code could not be loaded" in run["state"]["message"]
 

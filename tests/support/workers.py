@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import httpx
 
+from support import credentials
 from support.polling import wait_for
 
 FLOWS = Path(__file__).with_name("worker_flows.py")
@@ -229,6 +230,7 @@ class Worker:
         self.scratch.mkdir()
         settings = {
             "PREFECT_API_URL": api_url,
+            credentials.VARIABLE: os.environ[credentials.VARIABLE],
             "PREFECT_HOME": str(pool.folder / "home"),
             "TMPDIR": str(self.scratch),
             **(env or {}),

@@ -114,8 +114,8 @@ def _stack(state: Path, manager: Mapping[str, Any] = NOTHING) -> Iterator[Runnin
     with Running(layout_in(state, manager)) as running:
         layout = running.layout
         running.engine()
-        web = services.web_environment(layout)
-        running.run("bootstrap", services.bootstrap_command(layout), web)
+        web, own = services.web_environment(layout), services.bootstrap_environment(layout)
+        running.run("bootstrap", services.bootstrap_command(layout), own)
         running.web(services.web_command(layout), web)
         yield running
 

@@ -15,7 +15,7 @@ ONE_SHOT = {"bootstrap"}
 LOOPBACK = "127.0.0.1:"
 SECRETS = {
     *("POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "S3_SECRET_KEY"),
-    *("PREFECT_AUTH_STRING", "PREFECT_ENCRYPTION_KEY"),
+    *("PREFECT_AUTH_STRING", "PYGEOAPI_DEPLOYMENT_KEY", "PREFECT_ENCRYPTION_KEY"),
 }
 
 
@@ -99,6 +99,15 @@ def test_who_asks_prefect_has_its_secret_and_nobody_else() -> None:
     for service in SERVICES.values():
         environment = service["environment"]
         assert ("PREFECT_API_URL" in environment) == ("PREFECT_API_AUTH_STRING" in environment)
+
+
+def test_prefect_and_the_web_process_do_not_have_the_key_of_deployments() -> None:
+    holders = {
+        name
+        for name, service in SERVICES.items()
+        if any("PYGEOAPI_DEPLOYMENT_KEY" in str(value) for value in service["environment"].items())
+    }
+    assert holders == {"bootstrap", "worker", "drainer"}  # that one has all of the worker's
 
 
 def test_prefect_answers_under_the_names_that_are_used_and_no_other() -> None:

@@ -10,7 +10,7 @@ from support.compose import IMAGES, LONG_RUNNING, ComposeStack
 
 SECRETS = (
     *("POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "S3_SECRET_KEY"),
-    *("PREFECT_AUTH_STRING", "PREFECT_ENCRYPTION_KEY"),
+    *("PREFECT_AUTH_STRING", "PYGEOAPI_DEPLOYMENT_KEY", "PREFECT_ENCRYPTION_KEY"),
 )
 SERVICES = (*LONG_RUNNING, "bootstrap", "drainer")
 PORTS = {"postgres": 5432, "minio": 9000, "prefect-server": 4200, "pygeoapi": 5000, "worker": 8080}
@@ -138,6 +138,14 @@ def test_who_has_prefects_secret(stack: ComposeStack) -> None:
         service for service in SERVICES if secret in str(stack.container(service)["Config"]["Env"])
     }
     assert holders == set(SERVICES) - {"postgres", "minio"}
+
+
+def test_who_has_the_key_of_deployments(stack: ComposeStack) -> None:
+    key = stack.secret("PYGEOAPI_DEPLOYMENT_KEY")
+    holders = {
+        service for service in SERVICES if key in str(stack.container(service)["Config"]["Env"])
+    }
+    assert holders == {"bootstrap", "worker", "drainer"}  # that one has all of the worker's
 
 
 @pytest.mark.parametrize("source", ["postgres", "minio", "worker", "pygeoapi"])

@@ -1,4 +1,4 @@
-"""The secret of Prefect's API: made once for each state folder, in ``<state>/prefect.env``.
+"""The secrets of a stack: made once for each state folder, in ``<state>/prefect.env``.
 
 The file is for tools and tests, and for an operator who signs in to Prefect's UI. A shell reads it
 with ``set -a; . .stack/prefect.env; set +a``.
@@ -7,6 +7,7 @@ with ``set -a; . .stack/prefect.env; set +a``.
 import os
 import re
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,41 +15,53 @@ from pygeoapi_prefect.embedded.errors import EmbeddedError
 from pygeoapi_prefect.embedded.layout import Layout
 
 FILE = "prefect.env"
+AUTH_STRING, DEPLOYMENT_KEY = "PREFECT_API_AUTH_STRING", "PYGEOAPI_DEPLOYMENT_KEY"
 USER = "pygeoapi"
-PASSWORD_BYTES = 32
-_LINE = re.compile(r"PREFECT_API_AUTH_STRING=([A-Za-z0-9_-]+:[A-Za-z0-9_-]+)", re.ASCII)
+SECRET_BYTES = 32
+_FORMS: Mapping[str, re.Pattern[str]] = {
+    AUTH_STRING: re.compile(r"[\w-]+:[\w-]+", re.ASCII),
+    DEPLOYMENT_KEY: re.compile(r"[\w-]{32,}", re.ASCII),
+}
+_MAKERS: Mapping[str, Callable[[], str]] = {
+    AUTH_STRING: lambda: f"{USER}:{secrets.token_urlsafe(SECRET_BYTES)}",
+    DEPLOYMENT_KEY: lambda: secrets.token_urlsafe(SECRET_BYTES),
+}
 
 
 def prepared(layout: Layout) -> Layout:
-    """Make or keep the secret of a state folder, and write its file anew for the layout's ports.
+    """Make or keep the secrets of a state folder, and write its file anew for the layout's ports.
 
     Returns:
-        The layout, with the secret.
+        The layout, with the secrets.
 
     Raises:
-        EmbeddedError: The file has no valid secret.
+        EmbeddedError: The file has an invalid secret.
     """
-    auth_string = read(layout.state) or f"{USER}:{secrets.token_urlsafe(PASSWORD_BYTES)}"
-    text = f"PREFECT_API_URL={layout.prefect_api_url}\nPREFECT_API_AUTH_STRING={auth_string}\n"
+    found = read(layout.state)
+    chosen = {name: found.get(name) or make() for name, make in _MAKERS.items()}
+    lines = {"PREFECT_API_URL": layout.prefect_api_url, **chosen}
+    text = "".join(f"{name}={value}\n" for name, value in lines.items())
     _write(layout.state / FILE, text)
-    return replace(layout, auth_string=auth_string)
+    return replace(layout, auth_string=chosen[AUTH_STRING], deployment_key=chosen[DEPLOYMENT_KEY])
 
 
-def read(state: Path) -> str | None:
-    """The secret of a state folder, ``user:password``; None if it has none yet.
+def read(state: Path) -> dict[str, str]:
+    """The secrets that a state folder has, by the names of their variables.
 
     Raises:
-        EmbeddedError: The file has no valid secret.
+        EmbeddedError: The file has an invalid secret.
     """
     path = state / FILE
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:
-        return None
-    found = [match[1] for line in lines if (match := _LINE.fullmatch(line))]
-    if len(found) != 1:
-        raise EmbeddedError(f"{path} has no valid PREFECT_API_AUTH_STRING: remove it")
-    return found[0]
+        return {}
+    values = dict(line.split("=", 1) for line in lines if "=" in line)
+    found = {name: values[name] for name in _FORMS if name in values}
+    for name, value in found.items():
+        if not _FORMS[name].fullmatch(value):
+            raise EmbeddedError(f"{path} has no valid {name}: remove its line")
+    return found
 
 
 def basic(auth_string: str) -> tuple[str, str]:

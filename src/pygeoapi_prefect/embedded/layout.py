@@ -29,6 +29,7 @@ class Layout:
         flows: Folders that the web process and the deployment import processes from.
         public_url: Root of all links in pygeoapi's answers; None means this machine's own.
         auth_string: Secret of Prefect's API, ``user:password``; see ``credentials.prepared``.
+        deployment_key: Key with which deployments are signed.
     """
 
     state: Path
@@ -38,6 +39,7 @@ class Layout:
     flows: tuple[Path, ...] = (Path("flows"),)
     public_url: str | None = None
     auth_string: str = field(default="", repr=False)
+    deployment_key: str = field(default="", repr=False)
 
     @property
     def url(self) -> str:

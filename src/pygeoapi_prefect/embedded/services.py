@@ -63,7 +63,7 @@ def python_programs(layout: Layout) -> list[Program]:
     worker = worker_command(layout), worker_environment(layout)
     return [
         Program("prefect", *server, layout.scratch),
-        Program("bootstrap", bootstrap_command(layout), web, here),
+        Program("bootstrap", bootstrap_command(layout), bootstrap_environment(layout), here),
         Program("pygeoapi", web_command(layout), web, here),
         Program("worker", *worker, layout.scratch),
     ]
@@ -142,6 +142,7 @@ def worker_environment(layout: Layout) -> dict[str, str]:
         | {
             "PREFECT_WORKER_QUERY_SECONDS": "5",  # events tell it of runs; this is the safety net
             "PYGEOAPI_WORKER_GRACE_SECONDS": "3",
+            "PYGEOAPI_DEPLOYMENT_KEY": layout.deployment_key,
             "TMPDIR": str(layout.scratch),
         }
     )
@@ -158,7 +159,7 @@ def worker_command(layout: Layout) -> list[str]:
 
 
 def web_environment(layout: Layout) -> dict[str, str]:
-    """The environment of pygeoapi and of the deployment: both import the processes."""
+    """The environment of pygeoapi."""
     paths = [*map(str, layout.flows), os.environ.get("PYTHONPATH", "")]
     return (
         client_environment(layout)
@@ -172,6 +173,11 @@ def web_environment(layout: Layout) -> dict[str, str]:
             "CODE_BLOCK": f"{LOCAL_BLOCK}/{CODE_BLOCK}",
         }
     )
+
+
+def bootstrap_environment(layout: Layout) -> dict[str, str]:
+    """The environment of the bootstrap: it imports the processes, and signs their deployments."""
+    return web_environment(layout) | {"PYGEOAPI_DEPLOYMENT_KEY": layout.deployment_key}
 
 
 def web_command(layout: Layout) -> list[str]:

@@ -27,14 +27,18 @@ def test_each_folder_has_a_secret_of_its_own(layout: Layout, tmp_path: Path) -> 
     assert user == "pygeoapi"
     assert len(password) >= 43  # 256 bits
     assert one == f"{user}:{password}"
+    assert len(credentials.prepared(layout).deployment_key) >= 43
 
 
 def test_it_is_kept_when_the_ports_change(layout: Layout, tmp_path: Path) -> None:
     first = credentials.prepared(layout)
     second = credentials.prepared(replace(layout, prefect_port=4999))
-    assert second.auth_string == first.auth_string == credentials.read(tmp_path)
+    assert second.auth_string == first.auth_string
+    assert second.deployment_key == first.deployment_key
     assert (tmp_path / "prefect.env").read_text() == (
-        f"PREFECT_API_URL=http://127.0.0.1:4999/api\nPREFECT_API_AUTH_STRING={first.auth_string}\n"
+        "PREFECT_API_URL=http://127.0.0.1:4999/api\n"
+        f"PREFECT_API_AUTH_STRING={first.auth_string}\n"
+        f"PYGEOAPI_DEPLOYMENT_KEY={first.deployment_key}\n"
     )
 
 
@@ -61,9 +65,8 @@ def test_a_shell_reads_it(layout: Layout, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "PREFECT_API_AUTH_STRING=\n", "PREFECT_API_AUTH_STRING=password\n"),
+        *("PREFECT_API_AUTH_STRING=\n", "PREFECT_API_AUTH_STRING=password\n"),
         *("PREFECT_API_AUTH_STRING=a:b c\n", "PREFECT_API_AUTH_STRING='a:b'\n"),
-        "PREFECT_API_AUTH_STRING=a:b\nPREFECT_API_AUTH_STRING=c:d\n",
     ],
 )
 def test_a_damaged_file_is_named(layout: Layout, tmp_path: Path, text: str) -> None:
@@ -72,13 +75,20 @@ def test_a_damaged_file_is_named(layout: Layout, tmp_path: Path, text: str) -> N
         credentials.prepared(layout)
 
 
+def test_a_short_key_is_named(layout: Layout, tmp_path: Path) -> None:
+    (tmp_path / "prefect.env").write_text("PYGEOAPI_DEPLOYMENT_KEY=short\n")
+    with pytest.raises(EmbeddedError, match="no valid PYGEOAPI_DEPLOYMENT_KEY"):
+        credentials.prepared(layout)
+
+
 def test_a_folder_without_a_stack_has_none(tmp_path: Path) -> None:
-    assert credentials.read(tmp_path) is None
+    assert credentials.read(tmp_path) == {}
 
 
 def test_it_is_not_printed_with_the_layout(layout: Layout) -> None:
     made = credentials.prepared(layout)
     assert made.auth_string not in repr(made)
+    assert made.deployment_key not in repr(made)
 
 
 def test_the_header_of_a_request_has_the_secret_as_prefect_compares_it(layout: Layout) -> None:

@@ -14,6 +14,7 @@ LAYOUT = Layout(
     config=Path("/project/pygeoapi-config.yml"),
     flows=(Path("/project/flows"), Path("/more/flows")),
     auth_string="user:secret",
+    deployment_key="the-key",
 )
 
 
@@ -77,6 +78,11 @@ def test_only_who_sends_requests_to_prefect_has_the_secret() -> None:
     for program in services.python_programs(LAYOUT):
         assert "user:secret" in program.env.values()
     assert "user:secret" not in services.postgres_program(LAYOUT).env.values()
+
+
+def test_only_who_signs_and_who_verifies_has_the_key() -> None:
+    holders = {p.name for p in services.python_programs(LAYOUT) if "the-key" in p.env.values()}
+    assert holders == {"bootstrap", "worker"}
 
 
 def test_result_settings_are_the_deployments_not_the_workers() -> None:

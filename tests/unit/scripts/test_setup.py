@@ -170,6 +170,7 @@ def test_writes_random_settings_of_compose_once(tmp_path: Path) -> None:
         "MINIO_ROOT_PASSWORD",
         "S3_SECRET_KEY",
         "PREFECT_AUTH_STRING",
+        "PYGEOAPI_DEPLOYMENT_KEY",
         "PREFECT_ENCRYPTION_KEY",
     }
     assert {name for name in first if first[name] != second[name]} == secrets
@@ -191,7 +192,7 @@ def test_adds_secrets_that_an_older_file_lacks_and_changes_nothing_else(tmp_path
 
     added = (
         *("MINIO_ROOT_PASSWORD", "S3_SECRET_KEY"),
-        *("PREFECT_AUTH_STRING", "PREFECT_ENCRYPTION_KEY"),
+        *("PREFECT_AUTH_STRING", "PYGEOAPI_DEPLOYMENT_KEY", "PREFECT_ENCRYPTION_KEY"),
     )
     assert said.startswith(f"Added to .env: {' '.join(added)}\n")
     text = written.read_text()
@@ -200,8 +201,9 @@ def test_adds_secrets_that_an_older_file_lacks_and_changes_nothing_else(tmp_path
     for name in added:
         assert len(values[name]) >= 40
         assert values[name] not in said
+    added_lines = "".join(f"{name}=\n" for name in added if name != "S3_SECRET_KEY")
     without = re.sub(rf"^({'|'.join(added)})=.*$", r"\1=", text, flags=re.M)
-    assert without == kept + "MINIO_ROOT_PASSWORD=\nPREFECT_AUTH_STRING=\nPREFECT_ENCRYPTION_KEY=\n"
+    assert without == kept + added_lines
     assert written.stat().st_mode & 0o777 == 0o640
     assert not list(host.clone.glob(".env.[0-9]*"))
     host.setup()

@@ -32,6 +32,7 @@ from pygeoapi_prefect.web import (
     identity,
     landing,
     names,
+    origins,
     problem,
     protocol,
     rates,
@@ -90,9 +91,10 @@ def _application() -> Flask:
     blocks = sorted({p.result_storage for p in manager.registry if p.result_storage})
     _add_probes(app, manager, blocks)
     problem.register(app, pages.error)
+    protocol.prepare(app)
+    origins.prepare(app, manager.settings)  # before credentials that a browser sends by itself
     identity.prepare(app, gate, pygeoapi.prefix)  # before all others that look at a request
     answers.prepare(app)
-    protocol.prepare(app)
     edge.prepare(app, manager.settings.manager)
     rates.prepare(app, manager.settings.manager.rate_limits, identity.client)
     _start_services(manager, blocks)

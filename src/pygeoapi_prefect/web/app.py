@@ -25,6 +25,7 @@ from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.models.message import listed
 from pygeoapi_prefect.web import (
     answers,
+    audit,
     conformance,
     core,
     edge,
@@ -47,6 +48,11 @@ LOGGER = logging.getLogger(__name__)
 LOGGERS = (None, "gunicorn.error", "gunicorn.access", "prefect")
 """Loggers with separate handlers; None is the root."""
 BOOT_ERROR = 3  # tells gunicorn to stop instead of starting the worker again and again
+ACTIONS: audit.Actions = {
+    ("POST", Endpoint.EXECUTE): "execute",
+    ("DELETE", Endpoint.JOBS): "dismiss",
+}
+"""Requests that the audit log names, whatever their outcome."""
 
 APP: Flask
 """The application under its former name; it is made when the name is first read."""
@@ -95,6 +101,8 @@ def _application() -> Flask:
     origins.prepare(app, manager.settings)  # before credentials that a browser sends by itself
     identity.prepare(app, gate, pygeoapi.prefix)  # before all others that look at a request
     answers.prepare(app)
+    if gate is not None:
+        audit.prepare(app, ACTIONS)
     edge.prepare(app, manager.settings.manager)
     rates.prepare(app, manager.settings.manager.rate_limits, identity.client)
     _start_services(manager, blocks)

@@ -1,6 +1,6 @@
 """The audit log: who did what, one line of JSON each, by the logger ``pygeoapi_prefect.audit``.
 
-No line has a key, a token, or an input. Its level does not depend on that of the other loggers.
+No line has a key, a token, or an input.
 """
 
 import json
@@ -31,6 +31,17 @@ def line(action: str, outcome: str, **details: Detail) -> str:
 def write(action: str, outcome: str, **details: Detail) -> None:
     """Write a line to the log; the arguments are those of ``line``."""
     LOGGER.info("audit %s", line(action, outcome, **details))
+
+
+def to_stderr() -> None:
+    """Let the log go to standard error, whatever the levels of other loggers and of their handlers.
+
+    Those of the root change while a process runs in the web process. A handler that somebody has
+    added already is kept in the place of this one.
+    """
+    if not LOGGER.handlers:
+        LOGGER.addHandler(logging.StreamHandler())
+        LOGGER.propagate = False
 
 
 def _bounded(value: Detail) -> Detail:

@@ -24,6 +24,9 @@ SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 OWN_SITES = ("same-origin", "none")
 """Values of ``Sec-Fetch-Site`` (Fetch Metadata): a page of this origin; a person, not a page."""
 
+NAVIGATION = ("navigate", "document")
+"""``Sec-Fetch-Mode`` and ``Sec-Fetch-Dest`` of a page that is opened in a tab."""
+
 
 def prepare(app: Flask, settings: Settings) -> None:
     """Reject requests to unknown hosts, and those that pages of other origins must not send.
@@ -107,6 +110,23 @@ def is_foreign(headers: Headers, own: Collection[str]) -> bool:
         return site not in OWN_SITES
     origin = headers.get("Origin")
     return origin is not None and origin.lower() not in own
+
+
+def may_have_cookies(method: str, headers: Headers, own: Collection[str]) -> bool:
+    """Return true if a cookie that a browser has sent counts.
+
+    It does for pages of this server, and for a person who follows a link to it from elsewhere: the
+    page there cannot read the answer.
+
+    Args:
+        method: The method of the request.
+        headers: Its headers.
+        own: Origins of this server.
+    """
+    if not is_foreign(headers, own):
+        return True
+    is_visit = (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == NAVIGATION
+    return method in SAFE and is_visit and "Origin" not in headers
 
 
 def has_body(headers: Headers) -> bool:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -30,6 +32,19 @@ def test_a_value_is_cut() -> None:
     assert json.loads(audit.line("access", "refused", path="/" + "x" * 9999))["path"] == (
         "/" + "x" * 199
     )
+
+
+def test_standard_error_gets_whole_lines_once(capfd: pytest.CaptureFixture[str]) -> None:
+    """In a process of its own: handlers stay."""
+    script = (
+        "import logging; from pygeoapi_prefect.access import audit\n"
+        "logging.basicConfig(level='CRITICAL')\n"
+        "audit.to_stderr(); audit.to_stderr()\n"
+        "audit.write('sign-in', 'ok', name='ann')\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    [line] = capfd.readouterr().err.splitlines()
+    assert json.loads(line.removeprefix("audit "))["name"] == "ann"
 
 
 def test_the_level_of_other_loggers_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -138,6 +138,13 @@ def test_a_page_of_a_configured_origin_may_execute_and_read(web: dict[str, httpx
     assert refused.headers["Access-Control-Allow-Origin"] == PAGE
 
 
+def test_browsers_are_told_to_use_tls_alone(web: dict[str, httpx.Client]) -> None:
+    """HSTS (RFC 6797) on every answer, since the public URL has ``https``."""
+    for path in ("/", "/?f=html", "/jobs", "/collections?f=html", "/nowhere", "/healthz"):
+        reply = web["plain"].get(path)
+        assert reply.headers["Strict-Transport-Security"] == "max-age=31536000", path
+
+
 def test_other_origins_get_no_permission(web: dict[str, httpx.Client]) -> None:
     for kind, origin in (("trusting", "https://evil.example"), ("plain", PAGE)):
         headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}

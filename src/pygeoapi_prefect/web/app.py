@@ -111,7 +111,7 @@ def _application() -> Flask:
     origins.prepare(app, manager.settings)  # before credentials that a browser sends by itself
     # Before all others that look at a request:
     identity.prepare(app, gate, pygeoapi.prefix, signed_in)
-    answers.prepare(app)
+    answers.prepare(app, manager.settings, pages.has_any())
     if gate is not None:
         audit_log.to_stderr()
         audit.prepare(app, ACTIONS)

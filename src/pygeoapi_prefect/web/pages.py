@@ -68,6 +68,10 @@ class Pages:
         """Return true if the operator has a template of that name (``server.templates.path``)."""
         return any((folder / template).is_file() for folder in self._own)
 
+    def has_any(self) -> bool:
+        """Return true if the operator has a folder of templates."""
+        return bool(self._own)
+
     def respond(
         self, document: Mapping[str, Any], shown: Format, template: str, **more: Any
     ) -> Response:

@@ -159,3 +159,16 @@ def test_minio_is_pinned_in_module_and_image() -> None:
     commit = re.search(r"github\.com/minio/minio v0\.0\.0-\d{14}-([0-9a-f]{12})", module)
     assert commit
     assert commit[1] in (ROOT / "services/minio/Dockerfile").read_text()
+
+
+def test_api_keys_are_in_a_folder_of_their_own_and_in_the_backup() -> None:
+    """Only the web process has it; a mounted file would not change when it is replaced."""
+    assert [name for name in SERVICES if "access:/access" in SERVICES[name].get("volumes", ())] == [
+        "pygeoapi"
+    ]
+    dockerfile = (ROOT / "services/python/Dockerfile").read_text()
+    assert "install -d -m 700 -o 10001 -g 10001 /access" in dockerfile
+    for name in ("backup", "restore"):
+        assert "access.tar" in (ROOT / "scripts" / name).read_text()
+    command = "pygeoapi pygeoapi plugins prefect key"
+    assert command in (ROOT / "scripts/key").read_text()

@@ -105,7 +105,9 @@ def test_a_drained_stack_is_resumed_by_up(stack: ComposeStack) -> None:
 def test_no_volume_is_without_a_name(stack: ComposeStack) -> None:
     mounts = [mount for container in stack.containers() for mount in container["Mounts"]]
     names = {mount["Name"] for mount in mounts if mount["Type"] == "volume"}
-    assert names == {f"{stack.project}_{name}" for name in ("postgres", "minio", "scratch")}
+    assert names == {
+        f"{stack.project}_{name}" for name in ("postgres", "minio", "scratch", "access")
+    }
 
 
 @pytest.mark.slow

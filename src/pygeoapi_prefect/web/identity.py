@@ -9,7 +9,8 @@ from pygeoapi_prefect.access.keys import prefix_of
 from pygeoapi_prefect.access.operations import least_role
 from pygeoapi_prefect.access.principal import Principal, Role, of_open_server
 from pygeoapi_prefect.errors import NotAuthenticated, TooManyRequests
-from pygeoapi_prefect.web import edge
+from pygeoapi_prefect.web import browsers, edge
+from pygeoapi_prefect.web.browsers import Browsers
 from pygeoapi_prefect.web.rates import Rates
 
 LOGGER = logging.getLogger(__name__)
@@ -20,13 +21,14 @@ NOBODY = Principal()
 """The principal of a request that has not been looked at; it has no role."""
 
 
-def prepare(app: Flask, gate: Gate | None, prefix: str) -> None:
+def prepare(app: Flask, gate: Gate | None, prefix: str, signed_in: Browsers | None = None) -> None:
     """Identify the client of each request of an application, and check its role.
 
     Args:
         app: The application. What it does before requests later on may use ``principal``.
         gate: Identifies clients; None if everybody may do everything.
         prefix: Path prefix of the routes, without a trailing slash.
+        signed_in: Sessions of browsers; None if they cannot sign in.
     """
     failures = Rates([FAILURES])
 
@@ -37,7 +39,7 @@ def prepare(app: Flask, gate: Gate | None, prefix: str) -> None:
         g.principal = NOBODY  # until it is proved
         least = _least_role(prefix)
         if least is not None:
-            g.principal = _proved(gate, failures)
+            g.principal = _proved(gate, failures, signed_in)
             require(g.principal, least)
 
     app.before_request(identify)
@@ -64,8 +66,12 @@ def _least_role(prefix: str) -> Role | None:
     return least_role(request.method, request.url_rule.rule.removeprefix(prefix) or "/")
 
 
-def _proved(gate: Gate, failures: Rates) -> Principal:
-    sent = credentials(*map(request.headers.get, HEADERS))
+def _proved(gate: Gate, failures: Rates, signed_in: Browsers | None) -> Principal:
+    sent = browsers.sent_key()
+    if sent is None:
+        sent = credentials(*map(request.headers.get, HEADERS))
+    if sent is None and signed_in is not None and (holder := signed_in.holder(gate)) is not None:
+        return holder
     try:
         return gate.principal(sent)
     except NotAuthenticated:
@@ -83,7 +89,9 @@ def _proved(gate: Gate, failures: Rates) -> Principal:
 
 def _keep_apart(response: Response) -> Response:
     """Tell caches that another client may get another answer."""
-    response.vary.update(HEADERS)
-    if principal().proof == "key":
+    response.vary.update((*HEADERS, "Cookie"))
+    if "session" in g:  # a browser shows no page again after its reader has signed out
+        response.headers["Cache-Control"] = "no-store"
+    elif principal().proof == "key":
         response.headers.setdefault("Cache-Control", "private")
     return response

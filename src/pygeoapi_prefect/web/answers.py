@@ -15,7 +15,6 @@ from werkzeug.datastructures import Headers
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.results import problem
 from pygeoapi_prefect.web import render
-from pygeoapi_prefect.web.origins import origin_of
 
 FRAME_POLICY = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 """Policy of pages of an operator's own templates, which may load anything."""
@@ -49,14 +48,14 @@ def prepare(app: Flask, settings: Settings, has_templates: bool) -> None:
 def page_policy(public_url: str) -> str:
     """The policy of pygeoapi's own pages: what they load, and nothing else.
 
-    Their pictures are map tiles and thumbnails of any server; they read data of the public URL,
-    which may be another origin than that of the page.
+    Their pictures are map tiles and thumbnails of any server; they read data below the public URL,
+    which may be of another origin than the page.
     """
     code = f"'self' 'unsafe-inline' {LIBRARIES}"
     return (
         f"default-src 'none'; script-src {code}; style-src {code} https://fonts.googleapis.com; "
         "font-src 'self' data: https://fonts.gstatic.com; img-src * data: blob:; "
-        f"connect-src 'self' {origin_of(public_url)}; worker-src 'self' blob:; {FRAME_POLICY}"
+        f"connect-src 'self' {public_url}/; worker-src 'self' blob:; {FRAME_POLICY}"
     )
 
 

@@ -35,7 +35,7 @@ def test_pages_load_only_what_pygeoapi_s_pages_need(path: str) -> None:
     found = policy(headers["Content-Security-Policy"])
     assert found["default-src"] == found["object-src"] == found["base-uri"] == ["'none'"]
     assert found["form-action"] == found["frame-ancestors"] == ["'self'"]
-    assert found["connect-src"] == ["'self'", "https://geo.example.org"]
+    assert found["connect-src"] == ["'self'", "https://geo.example.org:443/ogc/"]
     for directive in ("script-src", "style-src"):
         assert not {"*", "https:", "'unsafe-eval'", "data:"} & set(found[directive])
     assert headers["Referrer-Policy"] == "same-origin"

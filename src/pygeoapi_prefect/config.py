@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from pygeoapi_prefect.access_settings import AccessSettings, RoleProcesses
+from pygeoapi_prefect.access_settings import AccessSettings, OidcSettings, RoleProcesses
 from pygeoapi_prefect.errors import ConfigurationError
 
 MAX_LIMIT = 10_000
@@ -187,7 +187,7 @@ class ManagerSettings(BaseModel):
         description="Security schemes of a reverse proxy, for the OpenAPI document only",
     )
     access: AccessSettings | None = Field(
-        default=None, description="API keys and roles; without it, everybody may do everything"
+        default=None, description="Keys, tokens and roles; without it, everybody may do everything"
     )
 
     @field_validator("access", mode="before")
@@ -334,6 +334,7 @@ def load_config(path: Path) -> dict[str, Any]:
 KEYS: Mapping[str, list[str]] = {
     "server.manager": [*ManagerSettings.model_fields, *CORE_KEYS],
     "server.manager.access": [*AccessSettings.model_fields],
+    "server.manager.access.oidc": [*OidcSettings.model_fields],
     "server.manager.access.roles": [*RoleProcesses.model_fields],
     "processor.prefect": [*PrefectSettings.model_fields],
     "processor.prefect.deployment": [field.name for field in fields(PrefectDeployment)],

@@ -20,6 +20,7 @@ The tree (status, last part of the OGC type URI)::
     +- NotAuthenticated               401
     +- AmbiguousCredentials           400
     +- Forbidden                      403
+    +- IssuerUnavailable              503
     +- KeyInUse                       409
     +- KeyReused                      422
     +- RequestTooLarge                413  request-too-large
@@ -223,11 +224,11 @@ class ProcessUnavailable(ProcessError):
 
 
 class NotAuthenticated(StackError):
-    """The request has no API key, or one that is not valid.
+    """The request has no credentials, or some that are not valid.
 
     Args:
         detail: Message for the client.
-        code: Error code of RFC 6750, section 3.1; empty if the request has no key.
+        code: Error code of RFC 6750, section 3.1; empty if the request has no credentials.
     """
 
     status = HTTPStatus.UNAUTHORIZED
@@ -239,7 +240,7 @@ class NotAuthenticated(StackError):
 
 
 class AmbiguousCredentials(StackError):
-    """The request has more than one API key."""
+    """The request has credentials in more than one place."""
 
     status = HTTPStatus.BAD_REQUEST
     title = "Ambiguous credentials"
@@ -247,7 +248,7 @@ class AmbiguousCredentials(StackError):
 
 
 class Forbidden(StackError):
-    """The API key is valid, but its roles do not allow the request.
+    """The credentials are valid, but their roles do not allow the request.
 
     Args:
         detail: Message for the client.
@@ -260,6 +261,14 @@ class Forbidden(StackError):
     def __init__(self, detail: str, scope: str) -> None:
         super().__init__(detail)
         self.challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{scope}"'
+
+
+class IssuerUnavailable(StackError):
+    """The keys of an issuer of tokens cannot be fetched, or are invalid."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "The identity provider is not available"
+    retry_after = 5
 
 
 class KeyInUse(StackError):

@@ -318,14 +318,14 @@ def test_access_is_open_without_the_key_and_closed_with_it() -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({}, "set 'keys', 'anonymous' or both"),
-        ({"anonymous": "none"}, "set 'keys', 'anonymous' or both"),
+        ({}, "set 'keys', 'oidc' or 'anonymous'"),
+        ({"anonymous": "none"}, "set 'keys', 'oidc' or 'anonymous'"),
         (None, "must not be empty; remove the key"),
         ({"anonymous": None}, "server.manager.access.anonymous: "),
         ({"anonymous": "root"}, "server.manager.access.anonymous: "),
         ({"anonymous_": "read"}, "access.anonymous_: unknown key; did you mean anonymous?"),
         ({"key": "/k"}, "access.key: unknown key; did you mean keys?"),
-        ({"keys": "/k", "oidc": {}}, "server.manager.access.oidc: unknown key"),
+        ({"oidc": {}}, "server.manager.access.oidc.issuer: Field required"),
         ({"keys": "/k", "proxy": {}}, "server.manager.access.proxy: unknown key"),
         ({"keys": "k"}, "server.manager.access.keys: Value error, must be an absolute path"),
         ({"keys": "/k", "roles": {"executes": ["p"]}}, "unknown key; did you mean execute?"),
@@ -336,6 +336,47 @@ def test_access_is_open_without_the_key_and_closed_with_it() -> None:
 def test_a_wrong_setting_of_access_is_refused(values: Any, told: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         settings(manager={"access": values})
+    assert told in str(caught.value)
+
+
+OIDC: dict[str, Any] = {
+    "issuer": "https://sso.example.org/realms/geo",
+    "audience": "geo",
+    "roles": {"geo-user": "execute"},
+}
+
+
+def test_oidc_has_defaults_that_suit_keycloak() -> None:
+    found = access(oidc=OIDC).oidc
+    assert found.audience == ("geo",)
+    assert found.types == ("JWT", "at+jwt")
+    assert found.of(["geo-user", "x"]) == {"execute"}
+    assert found.of(["x"]) == set()
+    assert access(oidc={**OIDC, "default_role": "read"}).oidc.of(["x"]) == {"read"}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"issuer": "sso.example.org"}, "oidc.issuer: Value error, must be an http or https URL"),
+        ({"issuer": "https://"}, "oidc.issuer: Value error, must be an http or https URL"),
+        ({"issuer": "https://a.test/?x=1"}, "must have no query, fragment or user"),
+        ({"issuer": "https://me@a.test/"}, "must have no query, fragment or user"),
+        ({"audience": []}, "server.manager.access.oidc.audience: "),
+        ({"audience": ""}, "server.manager.access.oidc.audience"),
+        ({"roles": {}}, "set 'roles', 'default_role' or both"),
+        ({"roles": {"a": "root"}}, "server.manager.access.oidc.roles.a: "),
+        ({"algorithms": ["none"]}, "server.manager.access.oidc.algorithms.0: "),
+        ({"algorithms": ["HS256"]}, "server.manager.access.oidc.algorithms.0: "),
+        ({"algorithms": []}, "server.manager.access.oidc.algorithms: "),
+        ({"types": []}, "server.manager.access.oidc.types: "),
+        ({"leeway_seconds": 301}, "server.manager.access.oidc.leeway_seconds: "),
+        ({"role_claim": "x"}, "oidc.role_claim: unknown key; did you mean roles_claim?"),
+    ],
+)
+def test_a_wrong_setting_of_oidc_is_refused(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        access(oidc={**OIDC, **values})
     assert told in str(caught.value)
 
 

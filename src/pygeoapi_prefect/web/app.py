@@ -23,6 +23,7 @@ from pygeoapi_prefect.jobs.callbacks import Callbacks
 from pygeoapi_prefect.jobs.retry_queue import in_background
 from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.models.message import listed
+from pygeoapi_prefect.outgoing import configured
 from pygeoapi_prefect.web import (
     answers,
     conformance,
@@ -114,7 +115,7 @@ def _gate(manager: PrefectManager) -> Gate | None:
         raise ConfigurationError(
             f"server.manager.access.roles: there is no process {listed(unknown)}"
         )
-    return Gate.of(access)
+    return Gate.of(access, configured.fetch)
 
 
 def _replace_views(pygeoapi: Core, pages: Pages) -> None:

@@ -1,6 +1,8 @@
 """Identity of a request: turned into a principal once, before anything else looks at it."""
 
 import logging
+import time
+from datetime import UTC, datetime, timedelta
 
 from flask import Flask, Response, g, request
 
@@ -9,12 +11,15 @@ from pygeoapi_prefect.access.keys import prefix_of
 from pygeoapi_prefect.access.operations import least_role
 from pygeoapi_prefect.access.principal import Principal, Role, of_open_server
 from pygeoapi_prefect.errors import NotAuthenticated, TooManyRequests
+from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.web import edge
 from pygeoapi_prefect.web.rates import Rates
+from pygeoapi_prefect.web.waiting import ARRIVED, RESUMED
 
 LOGGER = logging.getLogger(__name__)
 FAILURES = "20/minute"
-"""Invalid keys of one address that get 401; further ones get 429. Valid keys are not affected."""
+"""Invalid credentials of one address that get 401; further ones get 429. Valid ones are not
+affected."""
 HEADERS = ("Authorization", "X-API-Key")
 NOBODY = Principal()
 """The principal of a request that has not been looked at; it has no role."""
@@ -52,9 +57,9 @@ def principal() -> Principal:
 
 
 def client() -> str:
-    """Whom the current request counts for: the holder of its key, or else an address."""
+    """Whom the current request counts for: a known client, or else an address."""
     known = principal()
-    return known.subject if known.proof == "key" else edge.client(request.remote_addr)
+    return known.subject if known.is_identified else edge.client(request.remote_addr)
 
 
 def _least_role(prefix: str) -> Role | None:
@@ -67,23 +72,36 @@ def _least_role(prefix: str) -> Role | None:
 def _proved(gate: Gate, failures: Rates) -> Principal:
     sent = credentials(*map(request.headers.get, HEADERS))
     try:
-        return gate.principal(sent)
-    except NotAuthenticated:
+        return gate.principal(sent, _arrival())
+    except NotAuthenticated as invalid:
         address = edge.client(request.remote_addr)
         try:
             failures.count(address)
         except TooManyRequests as error:
-            told = "Too many requests with an invalid API key; try again later"
+            told = "Too many requests with an invalid API key or access token; try again later"
             raise TooManyRequests(told, error.retry_after or 1) from None
-        LOGGER.warning(
-            "an API key from %s is invalid: %s", address, prefix_of(sent or "") or "no prefix"
-        )
+        prefix = prefix_of(sent or "")
+        if prefix is not None:
+            LOGGER.warning("an API key from %s is invalid: %s", address, prefix)
+        else:
+            LOGGER.warning("credentials from %s are rejected: %s", address, clean(invalid))
         raise
+
+
+def _arrival() -> datetime | None:
+    """Arrival of a request that is looked at again after its wait; None for a new one.
+
+    A token that expires while its client waits for results still gets them.
+    """
+    if RESUMED not in request.environ:
+        return None
+    waited = time.monotonic() - request.environ[ARRIVED]
+    return datetime.now(UTC) - timedelta(seconds=waited)
 
 
 def _keep_apart(response: Response) -> Response:
     """Tell caches that another client may get another answer."""
     response.vary.update(HEADERS)
-    if principal().proof == "key":
+    if principal().is_identified:
         response.headers.setdefault("Cache-Control", "private")
     return response

@@ -12,6 +12,7 @@ from werkzeug.exceptions import UnsupportedMediaType as WrongMediaType
 
 from pygeoapi_prefect.errors import (
     InvalidJobParameterError,
+    IssuerUnavailable,
     JobError,
     RequestTooLarge,
     StackError,
@@ -66,7 +67,7 @@ def _unreadable(_error: Exception) -> Parts:
 def _stack_error(error: StackError) -> Parts:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # A client provokes those of a job, and of a bound, as often as it likes.
-        is_provoked = isinstance(error, (JobError, TooBusy))
+        is_provoked = isinstance(error, (JobError, TooBusy, IssuerUnavailable))
         level = logging.WARNING if is_provoked else logging.ERROR
         LOGGER.log(level, "%s %s: %s", request.method, clean(request.path), clean(error))
     return problem(error)

@@ -141,7 +141,7 @@ def test_a_bbox_that_is_not_finite_is_not_given_to_pygeoapi(bbox: str, is_asked:
         ({"keys": "{folder}/none.json"}, "none.json cannot be read: No such file"),
         ({"keys": "{folder}/damaged.json"}, "damaged.json is invalid: Invalid JSON"),
         ({"anonymous_": "read"}, "access.anonymous_: unknown key; did you mean anonymous?"),
-        ({"keys": "/k", "oidc": {}}, "server.manager.access.oidc: unknown key"),
+        ({"keys": "/k", "oidc": {}}, "server.manager.access.oidc.issuer: Field required"),
         ({"anonymous": "read", "roles": {"read": ["x"]}}, "roles: there is no process 'x'"),
         (None, "server.manager.access: Value error, must not be empty"),
     ],

@@ -12,6 +12,7 @@ from pygeoapi_prefect.access.gate import Gate
 from pygeoapi_prefect.access.keys import generate, now
 from pygeoapi_prefect.access.principal import Role
 from pygeoapi_prefect.access_settings import AccessSettings
+from pygeoapi_prefect.outgoing import configured
 from pygeoapi_prefect.web import identity, problem, rates
 
 Make = Callable[..., Any]
@@ -38,7 +39,7 @@ def make(tmp_path: Path, keys: dict[str, str]) -> Make:
         gate = None
         if settings is not None:
             access = {"keys": tmp_path / "keys.json", **settings}
-            gate = Gate.of(AccessSettings.model_validate(access))
+            gate = Gate.of(AccessSettings.model_validate(access), configured.fetch)
 
         def page(_problem: dict[str, Any], headers: dict[str, str]) -> Response:
             return Response("page", _problem["status"], headers)

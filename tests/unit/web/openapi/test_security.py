@@ -52,6 +52,22 @@ def test_each_operation_says_what_it_needs(anonymous: str, without_a_key: int) -
     assert document["components"]["securitySchemes"] == SCHEMES
 
 
+@pytest.mark.parametrize("keys", [None, "/keys.json"])
+def test_an_issuer_is_a_scheme_of_its_own(keys: str | None) -> None:
+    document: dict[str, Any] = {
+        "components": {},
+        "paths": {"/jobs": {"get": {"responses": {"200": {}}}}},
+    }
+    oidc = {"issuer": "https://sso.example.org/geo/", "audience": "geo", "default_role": "read"}
+    declare(document, AccessSettings.model_validate({"keys": keys, "oidc": oidc}))
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["openIdConnect"]["type"] == "openIdConnect"
+    discovery = "https://sso.example.org/geo/.well-known/openid-configuration"
+    assert schemes["openIdConnect"]["openIdConnectUrl"] == discovery
+    assert set(schemes) == {"openIdConnect", *(SCHEMES if keys else ())}
+    assert document["paths"]["/jobs"]["get"]["security"] == [{name: []} for name in schemes]
+
+
 def test_what_is_referred_to_is_there() -> None:
     document = declared("none")
     for path, method in PATHS.items():

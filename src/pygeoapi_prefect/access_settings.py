@@ -113,6 +113,9 @@ class AccessSettings(BaseModel):
     keys: Path | None = Field(default=None, description="File of the API keys, an absolute path")
     oidc: OidcSettings | None = Field(default=None, description="Access tokens of OpenID Connect")
     roles: RoleProcesses = RoleProcesses()
+    allow_plain_http: bool = Field(
+        default=False, description="Accept credentials without TLS beyond this machine"
+    )
 
     @field_validator("keys")
     @classmethod

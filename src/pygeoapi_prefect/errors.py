@@ -20,7 +20,6 @@ The tree (status, last part of the OGC type URI)::
     +- NotAuthenticated               401
     +- AmbiguousCredentials           400
     +- Forbidden                      403
-    +- IssuerUnavailable              503
     +- KeyInUse                       409
     +- KeyReused                      422
     +- RequestTooLarge                413  request-too-large
@@ -261,14 +260,6 @@ class Forbidden(StackError):
     def __init__(self, detail: str, scope: str) -> None:
         super().__init__(detail)
         self.challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{scope}"'
-
-
-class IssuerUnavailable(StackError):
-    """The keys of an issuer of tokens cannot be fetched, or are invalid."""
-
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    title = "The identity provider is not available"
-    retry_after = 5
 
 
 class KeyInUse(StackError):

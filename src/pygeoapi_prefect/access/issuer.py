@@ -9,11 +9,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 from pygeoapi_prefect.access.jwks import Key, KeyRing, ring
-from pygeoapi_prefect.errors import IssuerUnavailable
+from pygeoapi_prefect.errors import StackError
 
 LOGGER = logging.getLogger(__name__)
 DISCOVERY = "/.well-known/openid-configuration"
@@ -30,7 +31,15 @@ MAX_WAITING = 4
 UNAVAILABLE = "The access token cannot be verified now: the keys of its issuer are not available"
 
 Fetch = Callable[[str], bytes]
-"""Fetches an address; raises ``IssuerUnavailable``."""
+"""Fetches an address; raises ``OSError``, whose text says why."""
+
+
+class IssuerUnavailable(StackError):
+    """A token cannot be verified: the keys of its issuer cannot be fetched, or are invalid."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "The identity provider is not available"
+    retry_after = 5
 
 
 class Issuer:
@@ -112,7 +121,7 @@ class Issuer:
         is_first = not self._ring
         try:
             found = self._fetched()
-        except IssuerUnavailable as error:
+        except (OSError, ValueError) as error:
             if not self._has_failed:
                 known = "the keys that are known stay valid" if self._ring else "no key is known"
                 LOGGER.error("the issuer %s is not available: %s; %s", self.url, error, known)
@@ -129,20 +138,20 @@ class Issuer:
         """The keys, by the issuer's metadata (OpenID Connect Discovery 1.0, section 4)."""
         metadata = self._document(self.url.rstrip("/") + DISCOVERY)
         if not isinstance(metadata, dict) or metadata.get("issuer") != self.url:
-            raise IssuerUnavailable("its metadata are those of another issuer")
+            raise ValueError("its metadata are those of another issuer")
         address = metadata.get("jwks_uri")
         if not isinstance(address, str) or not self._is_as_safe(address):
-            raise IssuerUnavailable("its metadata have no valid jwks_uri")
+            raise ValueError("its metadata have no valid jwks_uri")
         try:
             return ring(self._document(address))
         except ValueError as error:
-            raise IssuerUnavailable(f"its key set is invalid: {error}") from error
+            raise ValueError(f"its key set is invalid: {error}") from error
 
     def _document(self, address: str) -> Any:
         try:
             return json.loads(self._fetch(address))
         except (ValueError, RecursionError) as error:
-            raise IssuerUnavailable(f"{address} is not JSON") from error
+            raise ValueError(f"{address} is not JSON") from error
 
     def _is_as_safe(self, address: str) -> bool:
         """Return true for a URL that is encrypted if that of the issuer is."""

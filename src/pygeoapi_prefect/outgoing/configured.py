@@ -9,8 +9,6 @@ import time
 
 import httpx
 
-from pygeoapi_prefect.errors import IssuerUnavailable
-
 TIMEOUT_SECONDS = 4.0
 MAX_BYTES = 512 * 1024
 HEADERS = {
@@ -24,7 +22,7 @@ def fetch(url: str) -> bytes:
     """Fetch a document of an issuer.
 
     Raises:
-        IssuerUnavailable: It cannot be fetched; the message names the URL and the reason.
+        OSError: It cannot be fetched; the message names the URL and the reason.
     """
     end = time.monotonic() + TIMEOUT_SECONDS
     received = bytearray()
@@ -34,16 +32,16 @@ def fetch(url: str) -> bytes:
             client.stream("GET", url, headers=HEADERS) as response,
         ):
             if response.status_code != httpx.codes.OK:
-                raise IssuerUnavailable(f"{url} answered with status {response.status_code}")
+                raise OSError(f"{url} answered with status {response.status_code}")
             if response.headers.get("content-encoding", "identity").lower() != "identity":
-                raise IssuerUnavailable(f"{url} sent a compressed body")
+                raise OSError(f"{url} sent a compressed body")
             for piece in response.iter_raw():
                 received += piece
                 if len(received) > MAX_BYTES:
-                    raise IssuerUnavailable(f"{url} is larger than {MAX_BYTES} bytes")
+                    raise OSError(f"{url} is larger than {MAX_BYTES} bytes")
                 if time.monotonic() > end:
-                    raise IssuerUnavailable(f"{url} timed out")
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+                    raise OSError(f"{url} timed out")
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         reason = str(error) or type(error).__name__
-        raise IssuerUnavailable(f"{url} cannot be fetched: {reason}") from error
+        raise OSError(f"{url} cannot be fetched: {reason}") from error
     return bytes(received)

@@ -17,6 +17,7 @@ from flask import Flask, request
 from pygeoapi_prefect import logs
 from pygeoapi_prefect.access.gate import Gate
 from pygeoapi_prefect.engine import client
+from pygeoapi_prefect.environment import WebSettings
 from pygeoapi_prefect.errors import ConfigurationError, UnsupportedMediaType
 from pygeoapi_prefect.jobs import expiry, owner
 from pygeoapi_prefect.jobs.callbacks import Callbacks
@@ -29,6 +30,7 @@ from pygeoapi_prefect.web import (
     conformance,
     core,
     edge,
+    exposure,
     health,
     identity,
     landing,
@@ -83,6 +85,7 @@ def _application() -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = manager.settings.manager.max_body_bytes
     app.config["MAX_IN_PROCESS"] = manager.settings.manager.max_in_process
     app.config["IN_PROCESS"] = [one.id for one in manager.registry if one.deployment is None]
+    exposure.check(manager.settings, WebSettings.from_env().bind)
     gate = _gate(manager)
     pages = Pages(pygeoapi.config, manager.settings)
     _replace_views(pygeoapi, pages)

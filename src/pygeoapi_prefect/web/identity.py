@@ -12,7 +12,7 @@ from pygeoapi_prefect.access.operations import least_role
 from pygeoapi_prefect.access.principal import Principal, Role, of_open_server
 from pygeoapi_prefect.errors import NotAuthenticated, TooManyRequests
 from pygeoapi_prefect.models.message import clean
-from pygeoapi_prefect.web import edge
+from pygeoapi_prefect.web import edge, exposure
 from pygeoapi_prefect.web.rates import Rates
 from pygeoapi_prefect.web.waiting import ARRIVED, RESUMED
 
@@ -37,6 +37,7 @@ def prepare(app: Flask, gate: Gate | None, prefix: str) -> None:
 
     def identify() -> None:
         if gate is None:
+            _reject_forwarded()
             g.principal = of_open_server(edge.client(request.remote_addr))
             return
         g.principal = NOBODY  # until it is proved
@@ -60,6 +61,18 @@ def client() -> str:
     """Whom the current request counts for: a known client, or else an address."""
     known = principal()
     return known.subject if known.is_identified else edge.client(request.remote_addr)
+
+
+def _reject_forwarded() -> None:
+    """Reject a request that came through a proxy: an open server is for its own machine only."""
+    header = exposure.forwarding(request.headers.keys())
+    if header is not None:
+        told = "a request with %s is rejected: behind a proxy, server.manager.access is required"
+        LOGGER.warning(told, header)
+        raise exposure.ThroughProxy(
+            "This server is open to its own machine only, and the request came through a proxy; "
+            "its operator can configure server.manager.access"
+        )
 
 
 def _least_role(prefix: str) -> Role | None:

@@ -10,9 +10,9 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import UnsupportedMediaType as WrongMediaType
 
+from pygeoapi_prefect.access.issuer import IssuerUnavailable
 from pygeoapi_prefect.errors import (
     InvalidJobParameterError,
-    IssuerUnavailable,
     JobError,
     RequestTooLarge,
     StackError,

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from pygeoapi_prefect.access import issuer as module
-from pygeoapi_prefect.access.issuer import Issuer
-from pygeoapi_prefect.errors import IssuerUnavailable
+from pygeoapi_prefect.access.issuer import Issuer, IssuerUnavailable
 from support.issuer import DISCOVERY, JWKS, new_key
 from support.issuer import Issuer as Provider
 from support.polling import wait_for
@@ -31,7 +30,7 @@ class World:
         self.provider.asked.append(address)
         self.answer(address)
         if self.is_away:
-            raise IssuerUnavailable("connection refused")
+            raise OSError("connection refused")
         return json.dumps(self.provider.documents()[address.removeprefix(ORIGIN)]).encode()
 
     @property

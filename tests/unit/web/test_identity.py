@@ -74,6 +74,23 @@ def test_without_access_the_address_owns_and_everybody_is_an_administrator(make:
         assert "Authorization" not in reply.headers.get("Vary", "")
 
 
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Anything"])
+def test_an_open_server_answers_nobody_behind_a_proxy(
+    make: Make, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """One on the same machine would make everybody an administrator."""
+    client = make(None)
+    for path in ("/jobs", "/healthz", "/none"):
+        reply = client.get(path, headers={name: "x"})
+        assert (reply.status_code, reply.json["title"]) == (403, "Not allowed")
+        assert reply.headers["Content-Type"] == "application/problem+json"
+        assert "WWW-Authenticate" not in reply.headers
+    assert len(caplog.messages) == 3
+    assert f"a request with {name} is rejected" in caplog.text
+    explicit = make({"anonymous": "admin"})
+    assert explicit.get("/jobs", headers={name: "x"}).json["admin"] is True
+
+
 def test_both_headers_prove_the_same(make: Make, keys: dict[str, str]) -> None:
     client = make({})
     for headers in (bearer(keys["execute"]), {"X-API-Key": keys["execute"]}):

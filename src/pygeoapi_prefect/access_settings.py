@@ -1,6 +1,7 @@
 """Settings of access: ``server.manager.access`` of pygeoapi's configuration."""
 
 from collections.abc import Collection
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     StringConstraints,
     field_validator,
     model_validator,
@@ -28,6 +30,11 @@ def _as_list(value: object) -> object:
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")]
+TAKEN_HEADERS = frozenset(
+    {"authorization", "cookie", "host", "x-api-key", "content-type", "content-length", "origin"}
+)
+"""Headers that no proxy can use for a user, since clients send them for something else."""
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 
@@ -102,6 +109,41 @@ class OidcSettings(RoleMapping):
         return value
 
 
+class ProxySettings(RoleMapping):
+    """The ``server.manager.access.proxy`` mapping: users whom a proxy in front names."""
+
+    user_header: HeaderName = Field(description="Header with the identifier of the user")
+    roles_header: HeaderName | None = Field(
+        default=None, description="Header with the roles or groups of the user, by commas"
+    )
+    networks: Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_as_list)] = Field(
+        alias="from", min_length=1, description="Addresses and networks of the proxy"
+    )
+
+    @field_validator("user_header", "roles_header")
+    @classmethod
+    def _means_nothing_else(cls, value: str | None) -> str | None:
+        if value is not None and value.lower() in TAKEN_HEADERS:
+            raise ValueError(f"'{value}' has another meaning")
+        return value
+
+    @field_validator("networks")
+    @classmethod
+    def _is_no_whole_internet(cls, value: tuple[IPvAnyNetwork, ...]) -> tuple[IPvAnyNetwork, ...]:
+        if any(network.prefixlen == 0 for network in value):
+            raise ValueError("must not have all addresses: everybody could be anybody")
+        return value
+
+    def trusts(self, address: str) -> bool:
+        """Return true if a connection from this address is one of the proxy."""
+        try:
+            peer = ip_address(address)
+        except ValueError:  # a socket of Unix
+            return False
+        mapped = peer.ipv4_mapped if isinstance(peer, IPv6Address) else None
+        return any((mapped or peer) in network for network in self.networks)
+
+
 class AccessSettings(BaseModel):
     """The ``server.manager.access`` mapping: who may do what."""
 
@@ -112,10 +154,18 @@ class AccessSettings(BaseModel):
     )
     keys: Path | None = Field(default=None, description="File of the API keys, an absolute path")
     oidc: OidcSettings | None = Field(default=None, description="Access tokens of OpenID Connect")
+    proxy: ProxySettings | None = Field(
+        default=None, description="Users whom a reverse proxy has authenticated"
+    )
     roles: RoleProcesses = RoleProcesses()
     allow_plain_http: bool = Field(
         default=False, description="Accept credentials without TLS beyond this machine"
     )
+
+    @property
+    def has_credentials(self) -> bool:
+        """True if somebody can prove who they are."""
+        return not (self.keys is None and self.oidc is None and self.proxy is None)
 
     @field_validator("keys")
     @classmethod
@@ -126,6 +176,6 @@ class AccessSettings(BaseModel):
 
     @model_validator(mode="after")
     def _lets_somebody_in(self) -> Self:
-        if self.keys is None and self.oidc is None and self.anonymous == "none":
-            raise ValueError("set 'keys', 'oidc' or 'anonymous': nobody could do anything")
+        if not self.has_credentials and self.anonymous == "none":
+            raise ValueError("set 'keys', 'oidc', 'proxy' or 'anonymous': nobody could do anything")
         return self

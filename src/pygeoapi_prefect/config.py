@@ -23,7 +23,12 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from pygeoapi_prefect.access_settings import AccessSettings, OidcSettings, RoleProcesses
+from pygeoapi_prefect.access_settings import (
+    AccessSettings,
+    OidcSettings,
+    ProxySettings,
+    RoleProcesses,
+)
 from pygeoapi_prefect.errors import ConfigurationError
 
 MAX_LIMIT = 10_000
@@ -199,8 +204,11 @@ class ManagerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _authenticates_once(self) -> Self:
-        if self.access is not None and self.security_schemes:
-            raise ValueError("'security_schemes' cannot be used together with 'access'")
+        by_proxy = self.access is None or self.access.proxy is not None
+        if self.security_schemes and not by_proxy:
+            raise ValueError(
+                "'security_schemes' cannot be used together with 'access' without 'access.proxy'"
+            )
         return self
 
     @field_validator("rate_limits")
@@ -335,6 +343,9 @@ KEYS: Mapping[str, list[str]] = {
     "server.manager": [*ManagerSettings.model_fields, *CORE_KEYS],
     "server.manager.access": [*AccessSettings.model_fields],
     "server.manager.access.oidc": [*OidcSettings.model_fields],
+    "server.manager.access.proxy": [
+        field.alias or name for name, field in ProxySettings.model_fields.items()
+    ],
     "server.manager.access.roles": [*RoleProcesses.model_fields],
     "processor.prefect": [*PrefectSettings.model_fields],
     "processor.prefect.deployment": [field.name for field in fields(PrefectDeployment)],

@@ -7,9 +7,10 @@ from pygeoapi_prefect.access.issuer import Fetch, Issuer
 from pygeoapi_prefect.access.key_file import KeyFile
 from pygeoapi_prefect.access.keys import MARK, Key, Keys, now
 from pygeoapi_prefect.access.principal import ANONYMOUS_SUBJECT, Principal, Role
-from pygeoapi_prefect.access.tokens import Tokens
-from pygeoapi_prefect.access_settings import AccessSettings, RoleProcesses
+from pygeoapi_prefect.access.tokens import MAX_NAME, MAX_SUBJECT, Tokens
+from pygeoapi_prefect.access_settings import AccessSettings, ProxySettings, RoleProcesses
 from pygeoapi_prefect.errors import AmbiguousCredentials, Forbidden, NotAuthenticated
+from pygeoapi_prefect.models.message import clean
 
 SCHEME = "bearer"
 
@@ -22,6 +23,7 @@ class Gate:
         keys: The file of the keys; None if there are none.
         lists: Processes that each role may use.
         tokens: Verifies access tokens; None if none is accepted.
+        proxy: Rules for users whom a proxy names; None if none may.
     """
 
     def __init__(
@@ -30,10 +32,12 @@ class Gate:
         keys: KeyFile | None,
         lists: RoleProcesses,
         tokens: Tokens | None = None,
+        proxy: ProxySettings | None = None,
     ) -> None:
         self._keys = keys
         self._lists = lists
         self._tokens = tokens
+        self._proxy = proxy
         roles = frozenset({anonymous} if anonymous else ())
         self.anonymous = Principal(
             ANONYMOUS_SUBJECT, roles, "anonymous", processes=self._processes(roles)
@@ -55,7 +59,7 @@ class Gate:
         tokens = None
         if settings.oidc is not None:
             tokens = Tokens(settings.oidc, Issuer(settings.oidc.issuer, fetch))
-        return cls(role, keys, settings.roles, tokens)
+        return cls(role, keys, settings.roles, tokens, settings.proxy)
 
     def principal(self, credentials: str | None, time: datetime | None = None) -> Principal:
         """Identify a client.
@@ -77,6 +81,25 @@ class Gate:
         if key is None:
             raise NotAuthenticated("The API key is unknown, expired or revoked", "invalid_token")
         return self._holder(key)
+
+    def named(self, user: str, groups: str) -> Principal:
+        """The principal whom the proxy in front has named.
+
+        Args:
+            user: Identifier of the user.
+            groups: Their roles or groups, separated by commas.
+
+        Raises:
+            NotAuthenticated: No proxy may name anybody, or it has named nobody in particular.
+        """
+        # Two headers of that name are joined by a comma: one of them may be of the client.
+        is_one = 0 < len(user) <= MAX_SUBJECT and user.isprintable() and "," not in user
+        if self._proxy is None or not is_one:
+            raise NotAuthenticated("The proxy in front has named no valid user")
+        listed = self._proxy.of([name.strip() for name in groups.split(",")])
+        roles = frozenset(map(Role.named, listed))
+        name = clean(user, MAX_NAME)
+        return Principal(f"proxy:{user}", roles, "proxy", name, self._processes(roles))
 
     def _user(self, tokens: Tokens, token: str, time: datetime) -> Principal:
         user = tokens.user(token, time.timestamp())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, Self, override
 
-Proof = Literal["key", "token", "anonymous", "open"]
+Proof = Literal["key", "token", "proxy", "anonymous", "open"]
 ANONYMOUS_SUBJECT = "anonymous"
 """Owner of the jobs of all clients without credentials. All other subjects have a colon in them."""
 
@@ -40,8 +40,8 @@ class Principal:
     Attributes:
         subject: Identifies them; their jobs belong to it. Empty if nobody is known.
         roles: Their roles.
-        proof: How they were identified: by a key, by an access token, as somebody without
-            credentials, or not at all, because the server is open.
+        proof: How they were identified: by a key, by an access token, by a proxy in front, as
+            somebody without credentials, or not at all, because the server is open.
         name: Readable name; empty if there is none.
         processes: Identifiers of the processes that they may use; None means all.
     """

@@ -34,6 +34,7 @@ from pygeoapi_prefect.web import (
     health,
     identity,
     landing,
+    named,
     names,
     problem,
     protocol,
@@ -98,6 +99,9 @@ def _application() -> Flask:
     answers.prepare(app)
     protocol.prepare(app)
     edge.prepare(app, manager.settings.manager)
+    access = manager.settings.manager.access
+    if access is not None and access.proxy is not None:
+        named.prepare(app, access.proxy)  # outside of what believes X-Forwarded-For
     rates.prepare(app, manager.settings.manager.rate_limits, identity.client)
     _start_services(manager, blocks)
     return app

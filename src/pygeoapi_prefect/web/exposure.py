@@ -42,7 +42,7 @@ def check(settings: Settings, bind: str | None) -> None:
     if access is None:
         _check_open(settings, bind)
         return
-    if access.allow_plain_http or (access.keys is None and access.oidc is None):
+    if access.allow_plain_http or not access.has_credentials:
         return
     issuer = access.oidc.issuer if access.oidc is not None else settings.public_url
     for name, url in (("server.url", settings.public_url), ("access.oidc.issuer", issuer)):

@@ -12,7 +12,7 @@ from pygeoapi_prefect.access.operations import least_role
 from pygeoapi_prefect.access.principal import Principal, Role, of_open_server
 from pygeoapi_prefect.errors import NotAuthenticated, TooManyRequests
 from pygeoapi_prefect.models.message import clean
-from pygeoapi_prefect.web import edge, exposure
+from pygeoapi_prefect.web import edge, exposure, named
 from pygeoapi_prefect.web.rates import Rates
 from pygeoapi_prefect.web.waiting import ARRIVED, RESUMED
 
@@ -83,8 +83,11 @@ def _least_role(prefix: str) -> Role | None:
 
 
 def _proved(gate: Gate, failures: Rates) -> Principal:
-    sent = credentials(*map(request.headers.get, HEADERS))
+    by_proxy = named.named_of(request.environ)  # it may send an Authorization of its own
+    sent = None if by_proxy else credentials(*map(request.headers.get, HEADERS))
     try:
+        if by_proxy:
+            return gate.named(*by_proxy)
         return gate.principal(sent, _arrival())
     except NotAuthenticated as invalid:
         address = edge.client(request.remote_addr)

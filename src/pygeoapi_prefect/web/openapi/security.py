@@ -1,6 +1,6 @@
 """Security schemes and requirements, from the table that also enforces them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pygeoapi_prefect.access.issuer import DISCOVERY
@@ -48,15 +48,16 @@ RESPONSES: dict[str, Any] = {
 }
 
 
-def declare(document: dict[str, Any], access: AccessSettings) -> None:
+def declare(document: dict[str, Any], access: AccessSettings, of_proxy: Mapping[str, Any]) -> None:
     """Add schemes, requirements and the responses 401 and 403 to a document, in place.
 
     Args:
         document: The whole OpenAPI document, its paths without the prefix of the server.
         access: The configuration.
+        of_proxy: Schemes of a proxy in front, as the configuration declares them.
     """
     anonymous = None if access.anonymous == "none" else Role.named(access.anonymous)
-    schemes = _schemes(access)
+    schemes = {**_schemes(access), **of_proxy}
     document["components"]["securitySchemes"] = schemes
     document["components"].setdefault("responses", {}).update(RESPONSES)
     for path, item in document["paths"].items():
@@ -66,8 +67,9 @@ def declare(document: dict[str, Any], access: AccessSettings) -> None:
 
 def _schemes(access: AccessSettings) -> dict[str, Any]:
     """The schemes of a configuration; those of keys are also there if it names nothing else."""
+    keys = SCHEMES if access.keys is not None or not access.has_credentials else {}
     if access.oidc is None:
-        return SCHEMES
+        return keys
     tokens = {
         "openIdConnect": {
             "type": "openIdConnect",
@@ -75,7 +77,7 @@ def _schemes(access: AccessSettings) -> dict[str, Any]:
             "description": "An access token of this issuer in the header Authorization",
         }
     }
-    return {**(SCHEMES if access.keys is not None else {}), **tokens}
+    return {**keys, **tokens}
 
 
 def _require(

@@ -93,6 +93,7 @@ class RunSupervisor:
         try:
             plan = await self._workplace.plans.get(self._run)
             job = self._job(plan, self._run, state_id, claimed)
+            self._scratch.mkdir(parents=True, exist_ok=True)  # one that is missing has been removed
             child = self._workplace.forks.run(job)
             ended = await self._watch(child, plan.configuration.timeout_seconds)
             concluded = self._concluded()

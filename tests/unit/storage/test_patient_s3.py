@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import override
+from typing import Any, override
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from prefect.filesystems import RemoteFileSystem
+from s3fs import S3FileSystem
 
 from pygeoapi_prefect.errors import StorageUnavailable
 from pygeoapi_prefect.process.outputs import write_output
@@ -126,6 +128,57 @@ def test_in_the_end_the_outage_is_reported(monkeypatch: pytest.MonkeyPatch, then
         with pytest.raises(StorageUnavailable) as raised:
             write_output(storage, "job", "out", b"the output", "text/plain")
         assert str(raised.value) == "the store remote-file-system/unsaved cannot be reached or used"
+
+
+PART = 5 * 2**20
+
+
+def parts_file(monkeypatch: pytest.MonkeyPatch, lost: Callable[[S3FileSystem, str], None]) -> Any:
+    """A file system, the address of a file, and a store that loses its first answer to the end."""
+    call = S3FileSystem._call_s3
+    losses: list[str] = []
+
+    async def losing(self: Any, method: str, *arguments: Any, **named: Any) -> Any:
+        answer = await call(self, method, *arguments, **named)
+        if method == patient_s3.COMPLETION and not losses:
+            losses.append(method)
+            lost(s3_server.files(), f"{named['Bucket']}/{named['Key']}")
+            raise EndpointConnectionError(endpoint_url="the store")
+        return answer
+
+    monkeypatch.setattr(S3FileSystem, "_call_s3", losing)
+    return patient_s3.PatientS3FileSystem(
+        **s3_server.settings(s3_server.endpoint()), skip_instance_cache=True
+    )
+
+
+def test_an_upload_in_parts_whose_last_answer_is_lost_is_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = s3_server.make_bucket("lost-answer") + "/output"
+    files = parts_file(monkeypatch, lambda *_: None)
+    content = bytes(2 * PART + 1)
+    files.pipe_file(address, content, chunksize=PART)
+    assert s3_server.files().cat_file(address) == content
+
+
+def test_an_upload_in_parts_of_which_there_is_nothing_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = s3_server.make_bucket("lost-upload") + "/output"
+    files = parts_file(monkeypatch, lambda store, path: store.rm_file(path))
+    with pytest.raises(FileNotFoundError):
+        files.pipe_file(address, bytes(2 * PART), chunksize=PART)
+
+
+def test_an_upload_in_parts_is_not_taken_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = s3_server.make_bucket("lost-other") + "/output"
+    other = bytes(PART) + b"other"
+    files = parts_file(
+        monkeypatch, lambda store, path: store.pipe_file(path, other, chunksize=PART)
+    )
+    with pytest.raises(FileNotFoundError):
+        files.pipe_file(address, bytes(2 * PART), chunksize=PART)
 
 
 def test_a_store_that_nobody_listens_for_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:

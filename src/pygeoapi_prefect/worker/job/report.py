@@ -52,8 +52,11 @@ class Report:
         (self._folder / BEGUN).touch()
 
     def has_begun(self) -> bool:
-        """Return true if the flow's own code may have begun."""
-        return (self._folder / BEGUN).exists()
+        """Return true if the flow's own code may have begun.
+
+        Without the folder, which is made before the process, nothing is known.
+        """
+        return (self._folder / BEGUN).exists() or not self._folder.exists()
 
     def announce_hooks(self, ends: Iterable[str]) -> None:
         """Write down for which ends the flow has hooks."""

@@ -13,6 +13,7 @@ from bench.client import Client
 from bench.running import Running
 from bench.systems import HERE, layout_in
 from pygeoapi_prefect.embedded import services
+from pygeoapi_prefect.embedded.credentials import basic
 from pygeoapi_prefect.embedded.layout import Layout
 
 PREFECT_091 = "pygeoapi-prefect-0.9.1"
@@ -28,7 +29,7 @@ def peer_python(name: str) -> Path:
 
 def peer_environment(layout: Layout, name: str) -> dict[str, str]:
     """Like that of our own processes, with the peer's Python first and pygeoapi's two files."""
-    env = services.environment(layout)
+    env = services.client_environment(layout)
     return env | {
         "PATH": f"{peer_python(name).parent}:{env['PATH']}",
         "PYGEOAPI_CONFIG": str(layout.config),
@@ -95,7 +96,7 @@ def prefect_091(state: Path) -> Iterator[Running]:
         serve = [str(peer_python(PREFECT_091)), "-m", "pygeoapi_prefect.examples.simple_flow"]
         child = running.spawn("worker", serve, peer_environment(layout, PREFECT_091))
         url = f"{layout.prefect_api_url}/deployments/name/{deployment['name']}"
-        running.until(child, lambda: running.answers(url))
+        running.until(child, lambda: running.answers(url, basic(layout.auth_string)))
         yield running
 
 

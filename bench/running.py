@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from bench.client import BenchError, require_loopback
-from pygeoapi_prefect.embedded import postgres, services
+from pygeoapi_prefect.embedded import credentials, postgres, services
 from pygeoapi_prefect.embedded.layout import Layout
 from pygeoapi_prefect.embedded.processes import (
     Child,
@@ -103,10 +103,10 @@ class Running:
             time.sleep(POLL_SECONDS)
         return time.perf_counter() - began
 
-    def answers(self, url: str) -> bool:
-        """Return true if a GET is answered with 200 now."""
+    def answers(self, url: str, auth: tuple[str, str] | None = None) -> bool:
+        """Return true if a GET, with user and password if there are any, gets 200 now."""
         try:
-            return self._http.get(require_loopback(url)).status_code == httpx.codes.OK
+            return self._http.get(require_loopback(url), auth=auth).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 
@@ -117,7 +117,8 @@ class Running:
             httpx.HTTPStatusError: It was refused.
         """
         url = require_loopback(f"{self.layout.prefect_api_url}{path}")
-        return self._http.request(method, url, json=body).raise_for_status()
+        auth = credentials.basic(self.layout.auth_string)
+        return self._http.request(method, url, json=body, auth=auth).raise_for_status()
 
     def engine(self) -> None:
         """Start PostgreSQL and the Prefect server, as the embedded stack does."""

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from bench.running import Running
-from pygeoapi_prefect.embedded import services
+from pygeoapi_prefect.embedded import credentials, services
 from pygeoapi_prefect.embedded.layout import POOL, QUEUE, Layout
 
 NOTHING: Mapping[str, Any] = {}
@@ -67,7 +67,7 @@ def layout_in(state: Path, manager: Mapping[str, Any] = NOTHING) -> Layout:
     write_config(state / "config.yml", manager)
     port, prefect_port = free_ports()
     flows = (HERE.parent / "flows", HERE / "flows")
-    return Layout(state, port, prefect_port, state / "config.yml", flows)
+    return credentials.prepared(Layout(state, port, prefect_port, state / "config.yml", flows))
 
 
 def free_ports() -> tuple[int, int]:
@@ -114,8 +114,8 @@ def _stack(state: Path, manager: Mapping[str, Any] = NOTHING) -> Iterator[Runnin
     with Running(layout_in(state, manager)) as running:
         layout = running.layout
         running.engine()
-        web = services.web_environment(layout)
-        running.run("bootstrap", services.bootstrap_command(layout), web)
+        web, own = services.web_environment(layout), services.bootstrap_environment(layout)
+        running.run("bootstrap", services.bootstrap_command(layout), own)
         running.web(services.web_command(layout), web)
         yield running
 
@@ -125,7 +125,7 @@ def _stock(layout: Layout) -> tuple[list[str], dict[str, str]]:
     command += ["--pool", POOL, "--work-queue", QUEUE, "--type", "process"]
     command += ["--name", services.WORKER_NAME, "--install-policy", "never"]
     command += ["--limit", str(STOCK_LIMIT)]
-    return command, services.environment(layout) | {"TMPDIR": str(layout.scratch)}
+    return command, services.client_environment(layout) | {"TMPDIR": str(layout.scratch)}
 
 
 def _start_worker(running: Running, command: list[str], env: dict[str, str]) -> None:

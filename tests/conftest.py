@@ -8,7 +8,8 @@ import pytest
 
 from pygeoapi_prefect.embedded.processes import marked
 from pygeoapi_prefect.embedded.record import Record
-from support.stack import RunningStack, command, connect, options, run, write_config
+from support import credentials
+from support.stack import RunningStack, command, connect, run, start, write_config
 
 KEPT_STATE = "PYGEOAPI_PREFECT_TEST_STATE"
 
@@ -24,10 +25,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     state = Path(kept).resolve() if kept else tmp_path_factory.mktemp("stack")
     state.mkdir(parents=True, exist_ok=True)
     config = state / "pygeoapi-config.yml"
-    if not (kept and is_running(state)):
+    if kept and is_running(state):
+        credentials.take(state)
+    else:
         write_config(config)
-        started = run(command("start", state, "--detach", *options(config)))
-        assert started.returncode == 0, started.stdout
+        start(state, config)
     running = connect(state, config)
     yield running
     running.close()

@@ -5,6 +5,7 @@
 library.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from difflib import get_close_matches
@@ -36,6 +37,10 @@ MAX_LIMIT = 10_000
 DEFAULT_WORK_POOL = "pygeoapi"
 CORE_KEYS = frozenset({"name", "connection", "options", "track", "processes"})
 """Keys of ``server.manager`` that only pygeoapi reads, or its own managers."""
+ANY = "*"
+"""Stands for all names in a list of hosts or origins."""
+HOST = re.compile(r"[\w.-]+|\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f:.]+", re.ASCII | re.IGNORECASE)
+"""A host name, or an address of IPv4 or IPv6."""
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 """Pydantic's names for a key that a model, or a dataclass, does not have."""
 
@@ -187,6 +192,10 @@ class ManagerSettings(BaseModel):
     cors_origins: tuple[str, ...] = Field(
         default=(), description="Origins whose pages may use the API in a browser; * means all"
     )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Further names that clients may use for this server; * means all",
+    )
     security_schemes: dict[str, dict[str, Any]] = Field(
         default={},
         description="Security schemes of a reverse proxy, for the OpenAPI document only",
@@ -210,6 +219,14 @@ class ManagerSettings(BaseModel):
                 "'security_schemes' cannot be used together with 'access' without 'access.proxy'"
             )
         return self
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _as_names(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if value != ANY and not HOST.fullmatch(value):
+                raise ValueError(f"'{value}' is not a host name or address without a port")
+        return tuple(value.lower().rstrip(".").strip("[]") for value in values)
 
     @field_validator("rate_limits")
     @classmethod

@@ -15,6 +15,7 @@ from typing import Annotated, Self
 from pydantic import (
     BeforeValidator,
     Field,
+    SecretStr,
     StringConstraints,
     ValidationError,
     ValidationInfo,
@@ -155,6 +156,26 @@ class LogSettings(EnvironmentSettings):
             variable = field.validation_alias
             LOGGER.warning("%s=%s is not a positive number; using the default", variable, value)
             return field.default
+
+
+class SigningSettings(EnvironmentSettings):
+    """The key that deployments are signed with; Prefect never has it."""
+
+    deployment_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        validation_alias="PYGEOAPI_DEPLOYMENT_KEY",
+        json_schema_extra={"read_by": "worker, commands"},
+        description="secret of at least 32 characters with which the deploying commands sign "
+        "deployments, and without whose signature a worker runs none. Without it, deployments are "
+        "not signed, and a worker runs all",
+    )
+
+    @property
+    def key(self) -> bytes | None:
+        """The key as bytes; None if deployments are not signed."""
+        key = self.deployment_key
+        return None if key is None else key.get_secret_value().encode()
 
 
 class BucketSettings(EnvironmentSettings):

@@ -375,6 +375,21 @@ def test_the_server_is_made_by_a_factory_without_arguments() -> None:
     assert not needed, f"create_app needs {needed}: uvicorn --factory gives no arguments"
 
 
+def test_the_server_allows_the_origins_of_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.settings import temporary_settings
+
+    from pygeoapi_prefect.engine.internals.server import create_app
+
+    why = "pages of every origin could use Prefect's API (internals/server.py)"
+    setting = found_in("prefect.settings", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS", why)
+    monkeypatch.setattr("pygeoapi_prefect.engine.internals.server.create_prefect", object)
+    with pytest.raises(ValueError, match="must list the origins"):
+        create_app()  # by default, Prefect allows all
+    with temporary_settings({setting: "http://127.0.0.1:4200,http://localhost:4200"}):
+        made = create_app()
+    assert made._hosts == {"127.0.0.1", "localhost"}, why
+
+
 def test_the_server_reads_that_its_settings_are_final() -> None:
     from prefect.server.api import server
 

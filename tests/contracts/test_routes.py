@@ -70,6 +70,7 @@ EXAMPLES: dict[str, Call] = {
     "read_deployment": routes.read_deployment(ID),
     "find_deployment": routes.find_deployment("flow", "deployment"),
     "filter_deployments": routes.filter_deployments(offset=200),
+    "version": routes.version(),
     "create_pool": routes.create_pool("pygeoapi", "process", {"variables": {}}),
     "read_pool": routes.read_pool("pygeoapi"),
     "update_pool": routes.update_pool("pygeoapi", {"is_paused": True, "description": None}),

@@ -13,6 +13,7 @@ import psutil
 from faults.load import Ledger
 from faults.store import ObjectStore
 from pygeoapi_prefect.embedded import services
+from pygeoapi_prefect.embedded.credentials import prepared
 from pygeoapi_prefect.embedded.layout import Layout
 from pygeoapi_prefect.worker.reaper import MISSED_HEARTBEATS
 from pygeoapi_prefect.worker.worker import HEARTBEAT_SECONDS
@@ -105,7 +106,7 @@ def another_worker(place: Place) -> Iterator[None]:
     stack = place.stack
     prefect_port = httpx.URL(stack.prefect_url).port
     assert prefect_port is not None
-    layout = Layout(stack.state, prefect_port=prefect_port)
+    layout = prepared(Layout(stack.state, prefect_port=prefect_port))
     env = services.worker_environment(layout)
     command = [*services.worker_command(layout), "--limit", "2"]
     log = place.ledger.path.with_name("another-worker.log")

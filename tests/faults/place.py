@@ -15,7 +15,7 @@ from pygeoapi_prefect import storage
 from pygeoapi_prefect.embedded.processes import marked
 from support import s3_server, web
 from support.prefect_api import use_prefect
-from support.stack import RunningStack, command, connect, options, run, write_config
+from support.stack import RunningStack, command, connect, run, start, write_config
 
 BLOCK = "faults"
 
@@ -28,8 +28,7 @@ def standing(folder: Path) -> Iterator[Place]:
     write_config(config)
     add_process_with_s3(config)
     with object_store(folder) as store:
-        started = run(command("start", state, "--detach", *options(config)))
-        assert started.returncode == 0, started.stdout
+        start(state, config)
         stack = connect(state, config)
         try:
             with use_prefect(stack.prefect_api_url):

@@ -14,7 +14,9 @@ import pytest
 from faults.components import Place
 from faults.database import execute, value
 from pygeoapi_prefect.embedded import services
+from pygeoapi_prefect.embedded.credentials import basic
 from pygeoapi_prefect.embedded.layout import Layout
+from support import credentials
 from support.polling import wait_for
 from support.stack import free_port
 from support.workers import Pool, Worker
@@ -51,7 +53,8 @@ class Server:
 @pytest.fixture
 def server(place: Place, tmp_path: Path) -> Iterator[Server]:
     """Its vacuum runs every few seconds instead of every hour."""
-    layout = Layout(place.stack.state, prefect_port=free_port())
+    auth_string = credentials.of(place.stack.state)
+    layout = Layout(place.stack.state, prefect_port=free_port(), auth_string=auth_string)
     log = tmp_path / "server.log"
     env = services.prefect_environment(layout) | VACUUM
     with log.open("wb") as output:
@@ -63,7 +66,8 @@ def server(place: Place, tmp_path: Path) -> Iterator[Server]:
             stderr=subprocess.STDOUT,
         )
     try:
-        with httpx.Client(base_url=layout.prefect_api_url, timeout=60, trust_env=False) as api:
+        url, auth = layout.prefect_api_url, basic(auth_string)
+        with httpx.Client(base_url=url, auth=auth, timeout=60, trust_env=False) as api:
             wait_for(partial(is_ready, api), START_SECONDS, log.read_text)
             yield Server(api, log)
     finally:

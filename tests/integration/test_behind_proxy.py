@@ -20,7 +20,6 @@ EVIL = {
     "X-Forwarded-Prefix": "/evil.example",
     "X-Forwarded-For": "192.0.2.66",
     "Forwarded": 'for=192.0.2.66;host="evil.example";proto=https',
-    "Host": "evil.example",
 }
 
 
@@ -76,8 +75,16 @@ def answers(client: httpx.Client, headers: dict[str, str]) -> Iterator[httpx.Res
     yield client.delete(f"/jobs/{job}", headers=headers)
 
 
-@pytest.mark.parametrize("kind", ["plain", "trusting"])
-@pytest.mark.parametrize("headers", [{}, EVIL], ids=["no headers", "false headers"])
+@pytest.mark.parametrize(
+    ("kind", "headers"),
+    [
+        ("plain", {}),
+        ("plain", EVIL),
+        ("trusting", {}),
+        ("trusting", EVIL | {"X-Forwarded-Host": "geo.example.org"}),
+    ],
+    ids=["plain", "plain, false headers", "trusting", "trusting, false headers"],
+)
 def test_every_link_follows_the_public_url(
     web: dict[str, httpx.Client], kind: str, headers: dict[str, str]
 ) -> None:
@@ -95,6 +102,12 @@ def test_every_link_follows_the_public_url(
         assert all(url.startswith(PUBLIC) for url in ours), what
         links += len(ours)
     assert links > 50
+
+
+def test_the_host_of_a_trusted_proxy_must_be_known(web: dict[str, httpx.Client]) -> None:
+    headers = {"X-Forwarded-Host": "evil.example"}
+    assert web["trusting"].get("/processes", headers=headers).status_code == 421
+    assert web["plain"].get("/processes", headers=headers).status_code == 200
 
 
 def test_a_monitor_link_and_location_begin_with_the_public_url(
@@ -126,6 +139,13 @@ def test_a_page_of_a_configured_origin_may_execute_and_read(web: dict[str, httpx
     assert {"Location", "Link", "Preference-Applied"} <= exposed
     refused = client.get("/jobs/none", headers={"Origin": PAGE})  # problems can be read too
     assert refused.headers["Access-Control-Allow-Origin"] == PAGE
+
+
+def test_browsers_are_told_to_use_tls_alone(web: dict[str, httpx.Client]) -> None:
+    """HSTS (RFC 6797) on every answer, since the public URL has ``https``."""
+    for path in ("/", "/?f=html", "/jobs", "/collections?f=html", "/nowhere", "/healthz"):
+        reply = web["plain"].get(path)
+        assert reply.headers["Strict-Transport-Security"] == "max-age=31536000", path
 
 
 def test_other_origins_get_no_permission(web: dict[str, httpx.Client]) -> None:

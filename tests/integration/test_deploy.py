@@ -19,6 +19,7 @@ from pygeoapi_prefect.deploy.upload import MARKER
 from pygeoapi_prefect.engine import deployments, runs
 from pygeoapi_prefect.engine.client import api
 from pygeoapi_prefect.engine.pools import ensure_queue
+from pygeoapi_prefect.engine.signatures import SIGNATURE
 from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError, EngineUnavailable
 from pygeoapi_prefect.process.registry import Process, Registry
 from pygeoapi_prefect.storage import Store
@@ -176,6 +177,8 @@ def test_a_deployment_has_all_that_a_worker_needs(make: Make, store: Store) -> N
     assert deployment.path == done.path
     assert deployment.entrypoint == f"{process.id}/process.py:run"
     assert not deployment.enforce_parameter_schema
+    signature = deployment.job_variables.pop(SIGNATURE)
+    assert set(signature) == {"code", "hmac"}
     assert deployment.job_variables == {
         "command": "python -m prefect.engine",
         "env": {

@@ -13,6 +13,7 @@ import pytest
 
 from pygeoapi_prefect.embedded.processes import Identity, marked
 from pygeoapi_prefect.embedded.record import Record
+from support import credentials
 from support.polling import wait_for
 from support.stack import (
     REPOSITORY,
@@ -125,6 +126,7 @@ def test_the_prefect_ui_finds_its_api(stack: RunningStack) -> None:
     assert "<title>" in httpx.get(stack.prefect_url, follow_redirects=True).text
     settings = httpx.get(f"{stack.prefect_url}/ui-settings").json()
     assert settings["api_url"] == stack.prefect_api_url
+    assert (settings["auth"], settings["csrf_enabled"]) == ("BASIC", False)
 
 
 def test_nothing_listens_beyond_this_machine(stack: RunningStack) -> None:
@@ -262,12 +264,15 @@ def test_a_part_that_dies_is_started_again_and_one_that_dies_on_ends_the_stack(
 
     assert stack.client.get("/healthz").status_code == 200
     assert stack.client.get(f"/jobs/{job_id}").status_code == 404
+    secret = credentials.of(state)
+    assert secret != credentials.of(stack.state)
 
     again = start("--once")
     wait_for(again.is_ready, START_SECONDS, again.said)
     record = Record.read(state)
     assert record is not None, again.said()
     assert httpx.get(f"{record.url}/jobs/{job_id}").status_code == 200
+    assert credentials.of(state) == secret
     assert again.ends(60) == 0, again.said()
     for word in ("accepted", "running", "successful"):
         assert word in again.said()

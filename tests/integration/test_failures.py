@@ -108,7 +108,7 @@ def healed(broken: Broken) -> Iterator[None]:
         (DROP, "cannot be reached", 5),
         ("500", "answered 500", 5),
         ("502", "answered 502", 5),
-        ("401", "answered 401", 5),
+        ("401", "rejects our credentials", 5),
         ("404", "not at its configured address", 5),
         (HANG, "cannot be reached", 15),
     ],

@@ -116,7 +116,8 @@ def test_a_body_that_is_too_large(stack: RunningStack) -> None:
 def test_a_body_that_ends_too_soon(stack: RunningStack, body: bytes) -> None:
     """And nothing after it: the client has closed its side."""
     with socket.create_connection(("127.0.0.1", int(stack.url.rsplit(":", 1)[1])), 10) as client:
-        head = f"POST {EXECUTION} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        head = f"POST {EXECUTION} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        head += "Content-Type: application/json\r\n"
         client.sendall(head.encode() + body)
         client.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: client.recv(65536), b""))

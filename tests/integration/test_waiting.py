@@ -53,7 +53,11 @@ def posted(
 ) -> Iterator[socket.socket]:
     """A connection on which a synchronous execution was asked for."""
     body = json.dumps({"inputs": {"seconds": 0}, **request})
-    lines = [f"POST /processes/{process}/execution HTTP/1.1", "Host: x", "Connection: close"]
+    lines = [
+        f"POST /processes/{process}/execution HTTP/1.1",
+        "Host: localhost",
+        "Connection: close",
+    ]
     lines += ["Content-Type: application/json", f"Content-Length: {len(body)}", *fields]
     port = web.base_url.port
     assert port is not None

@@ -13,7 +13,10 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {"bootstrap"}
 LOOPBACK = "127.0.0.1:"
-SECRETS = {"POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "S3_SECRET_KEY", "PREFECT_ENCRYPTION_KEY"}
+SECRETS = {
+    *("POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "S3_SECRET_KEY"),
+    *("PREFECT_AUTH_STRING", "PYGEOAPI_DEPLOYMENT_KEY", "PREFECT_ENCRYPTION_KEY"),
+}
 
 
 def example() -> dict[str, str]:
@@ -82,6 +85,47 @@ def test_secrets_have_no_default_and_no_value_in_the_example() -> None:
     assert set(re.findall(r"\$\{([A-Z0-9_]+):\?", TEXT)) == SECRETS
 
 
+def test_who_asks_prefect_has_its_secret_and_nobody_else() -> None:
+    given = "${PREFECT_AUTH_STRING:?run scripts/setup, which writes .env}"
+    holders = {
+        name: {key for key, value in service["environment"].items() if value == given}
+        for name, service in SERVICES.items()
+    }
+    asks = {"PREFECT_API_AUTH_STRING"}
+    assert {name: keys for name, keys in holders.items() if keys} == {
+        "prefect-server": {"PREFECT_SERVER_API_AUTH_STRING"},
+        **dict.fromkeys(("bootstrap", "drainer", "pygeoapi", "worker"), asks),
+    }
+    for service in SERVICES.values():
+        environment = service["environment"]
+        assert ("PREFECT_API_URL" in environment) == ("PREFECT_API_AUTH_STRING" in environment)
+
+
+def test_prefect_and_the_web_process_do_not_have_the_key_of_deployments() -> None:
+    holders = {
+        name
+        for name, service in SERVICES.items()
+        if any("PYGEOAPI_DEPLOYMENT_KEY" in str(value) for value in service["environment"].items())
+    }
+    assert holders == {"bootstrap", "worker", "drainer"}  # that one has all of the worker's
+
+
+def test_prefect_answers_under_the_names_that_are_used_and_no_other() -> None:
+    server = SERVICES["prefect-server"]
+    port = "${PREFECT_UI_PORT:-4200}"
+    origins = server["environment"]["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"].split(",")
+    hosts = {"http://localhost", "http://127.0.0.1"}  # of the UI, of the health check
+    assert set(origins) == {*(f"{host}:{port}" for host in hosts), "http://prefect-server:4200"}
+    url = server["environment"]["PREFECT_SERVER_UI_API_URL"]
+    assert url.removesuffix("/api") in origins
+    for service in SERVICES.values():
+        if url := service["environment"].get("PREFECT_API_URL"):
+            assert url.removesuffix("/api") in origins
+    text = (ROOT / "services/python/Dockerfile").read_text()
+    assert '"--factory", "pygeoapi_prefect.engine.internals.server:create_app"' in text
+    assert server["healthcheck"]["test"][-1] == "/api/ready"  # it needs no secret
+
+
 def test_every_variable_of_compose_is_documented() -> None:
     documented = set(
         re.findall(r"`([A-Z][A-Z0-9_]+)`", (ROOT / "docs/configuration.md").read_text())
@@ -115,3 +159,16 @@ def test_minio_is_pinned_in_module_and_image() -> None:
     commit = re.search(r"github\.com/minio/minio v0\.0\.0-\d{14}-([0-9a-f]{12})", module)
     assert commit
     assert commit[1] in (ROOT / "services/minio/Dockerfile").read_text()
+
+
+def test_api_keys_are_in_a_folder_of_their_own_and_in_the_backup() -> None:
+    """Only the web process has it; a mounted file would not change when it is replaced."""
+    assert [name for name in SERVICES if "access:/access" in SERVICES[name].get("volumes", ())] == [
+        "pygeoapi"
+    ]
+    dockerfile = (ROOT / "services/python/Dockerfile").read_text()
+    assert "install -d -m 700 -o 10001 -g 10001 /access" in dockerfile
+    for name in ("backup", "restore"):
+        assert "access.tar" in (ROOT / "scripts" / name).read_text()
+    command = "pygeoapi pygeoapi plugins prefect key"
+    assert command in (ROOT / "scripts/key").read_text()

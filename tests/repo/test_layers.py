@@ -47,7 +47,7 @@ IMPORT_INTERNALS = """
 import importlib, pkgutil, sys
 package = importlib.import_module("pygeoapi_prefect.engine.internals")
 for module in pkgutil.iter_modules(package.__path__):
-    if module.name not in {"running", "shortcuts", "signals", "task_keys", "workers"}:
+    if module.name not in {"running", "server", "shortcuts", "signals", "task_keys", "workers"}:
         importlib.import_module(f"{package.__name__}.{module.name}")
 print(*sorted(name for name in sys.modules if name.startswith(
     ("prefect.engine", "prefect.flow_engine", "prefect.task_engine", "prefect.runner",

@@ -29,6 +29,10 @@ READERS = {
 }
 # The stack's own: the file and the folder in the image, its Prefect, the blocks that it makes.
 FIXED = {"PYGEOAPI_CONFIG", "PREFECT_API_URL", "RESULT_BLOCK", "CODE_BLOCK"}
+SECRETS = {
+    "PREFECT_API_AUTH_STRING": "PREFECT_AUTH_STRING",
+    "PYGEOAPI_DEPLOYMENT_KEY": "PYGEOAPI_DEPLOYMENT_KEY",
+}
 STARTED = re.search(r"^`scripts/start` passes .*?\n\n", DOCUMENT, re.M | re.S)
 PERSONAL = {"STORAGE_SECRET"}  # read by a command that somebody runs
 
@@ -109,6 +113,8 @@ def test_what_is_documented_reaches_who_reads_it_in_compose(name: str) -> None:
                 assert "PYGEOAPI_CONFIG=" in (ROOT / "services/python/Dockerfile").read_text()
             elif name in FIXED:
                 assert "${" not in given
+            elif name in SECRETS:  # no default
+                assert given.startswith(f"${{{SECRETS[name]}:?")
             else:
                 assert given is not None, f"{service} does not get {name}"
                 assert given.startswith(f"${{{name}:-"), f"{service}: {given}"

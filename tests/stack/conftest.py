@@ -29,12 +29,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposeStack]:
 
 @pytest.fixture(scope="session")
 def door(request: pytest.FixtureRequest) -> Iterator[Door]:
-    """Any stack, seen from outside. STACK_PREFECT_URL is Prefect's API."""
+    """Any stack, seen from outside. STACK_PREFECT_URL is Prefect's API,
+    PREFECT_API_AUTH_STRING its secret.
+    """
     url = os.environ.get("STACK_URL")
     if url is None:
         yield request.getfixturevalue("stack")
         return
-    other = Door(url, os.environ.get("STACK_PREFECT_URL", "http://localhost:4200/api"))
+    prefect = os.environ.get("STACK_PREFECT_URL", "http://localhost:4200/api")
+    other = Door(url, prefect, os.environ.get("PREFECT_API_AUTH_STRING", ""))
     yield other
     other.close()
 

@@ -8,7 +8,10 @@ import pytest
 
 from support.compose import IMAGES, LONG_RUNNING, ComposeStack
 
-SECRETS = ("POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "S3_SECRET_KEY", "PREFECT_ENCRYPTION_KEY")
+SECRETS = (
+    *("POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "S3_SECRET_KEY"),
+    *("PREFECT_AUTH_STRING", "PYGEOAPI_DEPLOYMENT_KEY", "PREFECT_ENCRYPTION_KEY"),
+)
 SERVICES = (*LONG_RUNNING, "bootstrap", "drainer")
 PORTS = {"postgres": 5432, "minio": 9000, "prefect-server": 4200, "pygeoapi": 5000, "worker": 8080}
 # Who connects to whom because it must.
@@ -19,8 +22,9 @@ NEEDED = {
     ("pygeoapi", "prefect-server"),
     ("pygeoapi", "minio"),
 }
-# What comes with sharing a network: Prefect's API is open to all of "back" and to the database, and
-# pygeoapi's port is public anyway. Nobody but Prefect reaches the database, nobody the worker.
+# What comes with sharing a network: all of "back" and the database reach Prefect's API, which wants
+# its secret, and pygeoapi's port is public anyway. Nobody but Prefect reaches the database, nobody
+# the worker.
 ALLOWED = NEEDED | {
     ("postgres", "prefect-server"),
     ("minio", "prefect-server"),
@@ -35,6 +39,14 @@ try:
     socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2).close()
 except OSError as error:
     sys.exit(str(error))
+"""
+
+ASK = """
+import http.client, sys
+for path, host in (("/api/ready", ""), ("/api/version", ""), ("/api/ready", "evil.example.org")):
+    connection = http.client.HTTPConnection(sys.argv[1], timeout=10)
+    connection.request("GET", path, headers={"Host": host or sys.argv[1]})
+    print(connection.getresponse().status)
 """
 
 
@@ -118,6 +130,38 @@ def test_only_the_bootstrap_has_the_root_key(stack: ComposeStack) -> None:
         service for service in SERVICES if root in str(stack.container(service)["Config"]["Env"])
     }
     assert holders == {"minio", "bootstrap"}
+
+
+def test_who_has_prefects_secret(stack: ComposeStack) -> None:
+    secret = stack.secret("PREFECT_AUTH_STRING")
+    holders = {
+        service for service in SERVICES if secret in str(stack.container(service)["Config"]["Env"])
+    }
+    assert holders == set(SERVICES) - {"postgres", "minio"}
+
+
+def test_who_has_the_key_of_deployments(stack: ComposeStack) -> None:
+    key = stack.secret("PYGEOAPI_DEPLOYMENT_KEY")
+    holders = {
+        service for service in SERVICES if key in str(stack.container(service)["Config"]["Env"])
+    }
+    assert holders == {"bootstrap", "worker", "drainer"}  # that one has all of the worker's
+
+
+@pytest.mark.parametrize("source", ["postgres", "minio", "worker", "pygeoapi"])
+def test_prefect_tells_nobody_without_the_secret(stack: ComposeStack, source: str) -> None:
+    network = f"container:{stack.container(source)['Id']}"
+    line = ["docker", "run", "--rm", "--network", network, f"{IMAGES}-pygeoapi:local"]
+    asked = [*line, "python3", "-IS", "-c", ASK, "prefect-server:4200"]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert said.split() == ["200", "401", "403"]
+
+
+def test_pages_and_names_that_prefect_rejects(stack: ComposeStack) -> None:
+    evil = "http://evil.example.org"
+    assert stack.prefect.get("/version").status_code == 200
+    assert stack.prefect.get("/version", headers={"Origin": evil}).status_code == 403
+    assert stack.prefect.get("/version", headers={"Host": "evil.example.org"}).status_code == 403
 
 
 def test_services_key_is_limited_to_the_two_buckets(stack: ComposeStack) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import yaml
 
+from pygeoapi_prefect.embedded.credentials import basic
 from support.polling import wait_for
 from support.stack import REPOSITORY, environment, free_port
 
@@ -35,16 +36,23 @@ class Door:
     Attributes:
         url: Address of pygeoapi.
         prefect_api_url: Address of Prefect's API.
+        auth_string: Secret of Prefect's API.
     """
 
     url: str
     prefect_api_url: str
+    auth_string: str
     client: httpx.Client = field(init=False)
     prefect: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
         self.client = httpx.Client(base_url=self.url, timeout=120, trust_env=False)
-        self.prefect = httpx.Client(base_url=self.prefect_api_url, timeout=60, trust_env=False)
+        self.prefect = httpx.Client(
+            base_url=self.prefect_api_url,
+            auth=basic(self.auth_string),
+            timeout=60,
+            trust_env=False,
+        )
 
     def execute(
         self, process: str, inputs: dict[str, Any], prefer: str = "", **more: Any
@@ -119,7 +127,8 @@ class ComposeStack(Door):
         }
         self.run("scripts/make-env")
         self.set(**self.settings)
-        super().__init__(f"http://localhost:{port}", f"http://localhost:{ui}/api")
+        auth_string = self.secret("PREFECT_AUTH_STRING")
+        super().__init__(f"http://localhost:{port}", f"http://localhost:{ui}/api", auth_string)
 
     def set(self, **settings: str) -> None:
         """Change .env."""
@@ -133,6 +142,10 @@ class ComposeStack(Door):
         """A value of .env."""
         lines = (self.folder / ".env").read_text().splitlines()
         return next(line.partition("=")[2] for line in lines if line.startswith(f"{name}="))
+
+    def use_secret(self) -> None:
+        """Ask Prefect with the secret that is in .env now."""
+        self.prefect.auth = httpx.BasicAuth(*basic(self.secret("PREFECT_AUTH_STRING")))
 
     def run(self, *line: str, timeout: float = START_SECONDS, check: bool = True) -> str:
         """Run a command in the copy; its output."""

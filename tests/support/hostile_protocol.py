@@ -2,9 +2,11 @@
 
 from support.hostile import CLOSED, EXECUTION, OUTPUT, Hostile, get, raw
 
-OK = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
-POST = f"POST {EXECUTION} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
-NEXT = b"GET /jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+OK = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+POST = (
+    f"POST {EXECUTION} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".encode()
+)
+NEXT = b"GET /jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 LONG = b"x" * 100_000
 
@@ -21,23 +23,23 @@ FRAMING = [
     framing("tls-hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 500, 400, CLOSED),
     framing("http2-preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     framing("http0.9", b"GET /\r\n\r\n"),
-    framing("http2-version", b"GET / HTTP/2.0\r\nHost: x\r\n\r\n"),
-    framing("version-of-letters", b"GET / HTTP/x.y\r\nHost: x\r\n\r\n"),
-    framing("version-of-many-digits", b"GET / HTTP/1.11111\r\nHost: x\r\n\r\n"),
-    framing("version-in-lowercase", b"GET / http/1.1\r\nHost: x\r\n\r\n"),
+    framing("http2-version", b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n"),
+    framing("version-of-letters", b"GET / HTTP/x.y\r\nHost: localhost\r\n\r\n"),
+    framing("version-of-many-digits", b"GET / HTTP/1.11111\r\nHost: localhost\r\n\r\n"),
+    framing("version-in-lowercase", b"GET / http/1.1\r\nHost: localhost\r\n\r\n"),
     framing("cut-request-line", b"GET /healthz HT", 400, CLOSED),
     framing("cut-headers", OK + b"X: y", 400, CLOSED),
     framing("endless-request-line", b"GET /" + LONG, 414, 431),
     framing("endless-header", OK + b"X: " + LONG, 431),
     framing("many-headers", OK + b"".join(b"X%d: y\r\n" % n for n in range(5000)) + b"\r\n", 431),
-    framing("method-of-control-characters", b"G\x01T / HTTP/1.1\r\nHost: x\r\n\r\n"),
-    framing("method-with-colon", b"GET: / HTTP/1.1\r\nHost: x\r\n\r\n"),
-    framing("endless-method", b"G" * 9000 + b" / HTTP/1.1\r\nHost: x\r\n\r\n", 400, 414),
+    framing("method-of-control-characters", b"G\x01T / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    framing("method-with-colon", b"GET: / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    framing("endless-method", b"G" * 9000 + b" / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, 414),
     framing("header-without-colon", OK + b"nonsense\r\n\r\n"),
     framing("header-without-name", OK + b": x\r\n\r\n"),
     framing("space-before-colon", OK + b"Transfer-Encoding : chunked\r\n\r\n"),
     framing("space-in-name", OK + b"X Y: z\r\n\r\n"),
-    framing("first-header-is-folded", b"GET / HTTP/1.1\r\n X: y\r\nHost: x\r\n\r\n"),
+    framing("first-header-is-folded", b"GET / HTTP/1.1\r\n X: y\r\nHost: localhost\r\n\r\n"),
     framing("folded-header", OK + b"X: y\r\n z\r\n\r\n"),
     framing("nul-in-value", OK + b"X: a\0b\r\n\r\n"),
     framing("bare-cr-in-value", OK + b"X: a\rY: b\r\n\r\n"),

@@ -11,8 +11,10 @@ from typing import Any
 import httpx
 import yaml
 
+from pygeoapi_prefect.embedded.credentials import basic
 from pygeoapi_prefect.embedded.processes import Identity
 from pygeoapi_prefect.embedded.record import Record
+from support import credentials
 from support.names import guarded
 from support.polling import wait_for
 from support.receiver import ADDRESS
@@ -34,7 +36,7 @@ class RunningStack:
         state: Folder of its data and logs.
         config: pygeoapi's configuration that it runs with.
         client: HTTP client with ``url`` as base.
-        prefect: HTTP client with ``prefect_api_url`` as base.
+        prefect: HTTP client with ``prefect_api_url`` as base, and its credentials.
     """
 
     url: str
@@ -105,8 +107,21 @@ def connect(state: Path, config: Path) -> RunningStack:
         state=state,
         config=config,
         client=httpx.Client(base_url=record.url, timeout=60, trust_env=False),
-        prefect=httpx.Client(base_url=record.prefect_api_url, timeout=30, trust_env=False),
+        prefect=httpx.Client(
+            base_url=record.prefect_api_url,
+            auth=basic(credentials.of(state)),
+            timeout=30,
+            trust_env=False,
+        ),
     )
+
+
+def start(state: Path, config: Path) -> None:
+    """Start a stack; this process and those that it starts use the secret of its Prefect."""
+    credentials.give(state)
+    started = run(command("start", state, "--detach", *options(config)))
+    assert started.returncode == 0, started.stdout
+    credentials.take(state)
 
 
 def command(verb: str, state: Path, *options: str) -> list[str]:

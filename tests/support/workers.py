@@ -14,6 +14,8 @@ from typing import Any, Self
 
 import httpx
 
+from pygeoapi_prefect.engine.signatures import code_digest, signed
+from support import credentials
 from support.polling import wait_for
 
 FLOWS = Path(__file__).with_name("worker_flows.py")
@@ -88,9 +90,10 @@ class Pool:
         version: str = "0" * 16,
         concurrency_limit: int | None = None,
         queue: str = QUEUE,
+        key: str = "",
         **job_variables: Any,
     ) -> None:
-        """Upload the flows as a version, and deploy one of them."""
+        """Upload the flows as a version, and deploy one of them, signed if there is a key."""
         target = self.folder / "code" / flow / version
         target.mkdir(parents=True, exist_ok=True)
         text = FLOWS.read_text().replace('VERSION = "1"', f'VERSION = "{version}"')
@@ -101,7 +104,7 @@ class Pool:
             "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
             "WORKER_TEST_FLAG": "set",
         }
-        deployment = {
+        deployment: dict[str, Any] = {
             "name": self.name,
             "flow_id": flow_id,
             "version": version,
@@ -114,6 +117,9 @@ class Pool:
             "job_variables": {"env": env, **job_variables},
             "concurrency_limit": concurrency_limit,
         }
+        if key:
+            digest = code_digest([("trial_flows.py", text.encode())])
+            deployment["job_variables"] = signed(deployment, digest, key.encode())
         reply = self.api.post("/deployments/", json=deployment)
         self.deployments[flow] = str(reply.raise_for_status().json()["id"])
 
@@ -229,6 +235,8 @@ class Worker:
         self.scratch.mkdir()
         settings = {
             "PREFECT_API_URL": api_url,
+            credentials.VARIABLE: os.environ[credentials.VARIABLE],
+            credentials.KEY_VARIABLE: "",  # deployments of these tests are made by hand
             "PREFECT_HOME": str(pool.folder / "home"),
             "TMPDIR": str(self.scratch),
             **(env or {}),

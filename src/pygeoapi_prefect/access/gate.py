@@ -82,6 +82,17 @@ class Gate:
             raise NotAuthenticated("The API key is unknown, expired or revoked", "invalid_token")
         return self._holder(key)
 
+    def holder(self, prefix: str, time: datetime | None = None) -> Principal | None:
+        """Return the holder of the key with this prefix; None if no such key is valid.
+
+        Args:
+            prefix: The part of the key that is no secret; somebody has proved to hold the key.
+            time: The current time.
+        """
+        known = self._keys.keys() if self._keys is not None else Keys()
+        key = known.named(prefix, time or now())
+        return None if key is None else self._holder(key)
+
     def named(self, user: str, groups: str) -> Principal:
         """The principal whom the proxy in front has named.
 

@@ -79,6 +79,11 @@ class Keys:
     def __init__(self, keys: Iterable[Key] = ()) -> None:
         self._by_prefix = {key.prefix: key for key in keys}
 
+    def named(self, prefix: str, now: datetime) -> Key | None:
+        """Return the key with this prefix; None if there is none, or it is expired."""
+        key = self._by_prefix.get(prefix)
+        return key if key is not None and not key.is_expired(now) else None
+
     def verify(self, text: str, now: datetime) -> Key | None:
         """Return the key that a client has sent; None if it is unknown or expired.
 

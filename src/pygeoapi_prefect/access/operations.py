@@ -18,6 +18,9 @@ OPERATIONS: Mapping[Operation, Role | None] = {
     ("GET", "/assets/{}"): None,
     ("GET", "/static/{}"): None,
     ("GET", "/openapi/ui/{}"): None,
+    ("GET", "/sign-in"): None,
+    ("POST", "/sign-in"): Role.READ,
+    ("POST", "/sign-out"): Role.READ,
     ("GET", "/"): Role.READ,
     ("GET", "/conformance"): Role.READ,
     ("GET", "/openapi"): Role.READ,
@@ -31,7 +34,7 @@ OPERATIONS: Mapping[Operation, Role | None] = {
     ("GET", "/jobs/{}/results/{}"): Role.EXECUTE,
     ("POST", "/stac-api/search"): Role.READ,
 }
-"""None stands for everybody: probes, and the files of pages."""
+"""None stands for everybody: probes, and the files of pages and the form to sign in."""
 _VARIABLE = re.compile(r"\{[^{}]*\}|<[^<>]*>")
 _EXECUTION = re.compile(r"/processes/[^/]+/execution")
 

@@ -3,6 +3,7 @@
 They read only ``server.manager.access.keys`` of the configuration.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,7 @@ def create(label: str, role: str, days: int | None, config: Path) -> None:
         if any(one.label == label for one in known):
             raise click.ClickException(f"there is a key for {label!r} already: rotate or revoke it")
         known.append(made)
+    _audit("key-create", made)
     click.echo(text)
 
 
@@ -82,7 +84,9 @@ def revoke(label: str, config: Path) -> None:
     from pygeoapi_prefect.access import key_file
 
     with explained_errors(), key_file.changing(path_of(config)) as known:
-        known.remove(_of(label, known))
+        old = _of(label, known)
+        known.remove(old)
+    _audit("key-revoke", old)
     click.echo(f"The key of {label} is revoked.", err=True)
 
 
@@ -104,7 +108,17 @@ def rotate(label: str, days: int | None, config: Path) -> None:
             days = max(1, (old.expires - old.created).days)
         text, made = keys.generate(label, map(Role.named, old.roles), keys.now(), days)
         known[known.index(old)] = made
+    _audit("key-rotate", made)
     click.echo(text)
+
+
+def _audit(action: str, key: "Key") -> None:
+    """Write a line of the audit log to standard error; a command has no other log."""
+    from pygeoapi_prefect.access import audit
+
+    by = f"os:{os.getuid()}"
+    line = audit.line(action, "ok", principal=by, label=key.label, key=key.prefix)
+    click.echo(f"audit {line}", err=True)
 
 
 def path_of(config: Path) -> Path:

@@ -11,8 +11,10 @@ from prefect.utilities.callables import parameter_schema
 from pygeoapi_prefect.config import PrefectDeployment
 from pygeoapi_prefect.deploy.package import collect, collect_processor, installed
 from pygeoapi_prefect.deploy.upload import prune, upload
-from pygeoapi_prefect.engine import deployments
+from pygeoapi_prefect.engine import deployments, signatures
 from pygeoapi_prefect.engine.pools import ensure_queue
+from pygeoapi_prefect.engine.routes import Json
+from pygeoapi_prefect.environment import SigningSettings
 from pygeoapi_prefect.errors import BlockNotFound, ConfigurationError
 from pygeoapi_prefect.process.registry import Process, Registry
 from pygeoapi_prefect.storage import LOCAL, Store, open_store
@@ -66,6 +68,7 @@ class _Code:
     store: Store | None = None
     path: str | None = None
     uploaded: bool = False
+    digest: str | None = None
 
 
 def deploy(process: Process) -> Deployed:
@@ -107,6 +110,7 @@ def deploy(process: Process) -> Deployed:
         "enforce_parameter_schema": False,
         "job_variables": _job_variables(target, result_block),
     }
+    wanted["job_variables"] = _signed(wanted, code.digest, flow.name, target.name)
     if target.concurrency_limit is not None:
         wanted["concurrency_limit"] = target.concurrency_limit
     changed = deployments.apply(flow.name, target.name, wanted) or code.uploaded or created
@@ -132,6 +136,25 @@ def _job_variables(target: PrefectDeployment, result_block: str) -> dict[str, An
         "env": result_environment(result_block),
         **{name: value for name, value in ours.items() if value is not None},
     }
+
+
+def _signed(wanted: Json, code: str | None, flow: str, name: str) -> Json:
+    """The job variables of a deployment, with a signature if there is a key.
+
+    Raises:
+        ConfigurationError: There is none, and workers would refuse what they have run before.
+    """
+    key = SigningSettings.from_env().key
+    if key is not None:
+        return signatures.signed(wanted, code, key)
+    existing = deployments.find(flow, name)
+    if existing is not None and signatures.is_signed(existing):
+        raise ConfigurationError(
+            f"the deployment '{flow}/{name}' is signed: set PYGEOAPI_DEPLOYMENT_KEY to sign it "
+            "again, or workers would refuse its jobs"
+        )
+    variables: Json = wanted["job_variables"]
+    return variables
 
 
 def result_environment(block: str) -> dict[str, str]:
@@ -198,7 +221,7 @@ def _provide_code(process: Process, flow: Flow[..., Any]) -> _Code:
         return _Code(*installed(flow))
     store = _require_block(target.storage_block, "its code")
     path, uploaded = upload(package, store, _sub_path(process))
-    return _Code(package.entrypoint, package.version, store, path, uploaded)
+    return _Code(package.entrypoint, package.version, store, path, uploaded, digest=package.digest)
 
 
 def _sub_path(process: Process) -> str:

@@ -21,6 +21,7 @@ from prefect import Flow
 
 from pygeoapi_prefect.deploy.files import PackageError, ignored, read, tree
 from pygeoapi_prefect.deploy.shared import check_imports, with_shared
+from pygeoapi_prefect.engine.signatures import code_digest
 
 LIBRARY = __name__.partition(".")[0]
 GENERIC_FILE = "run_pygeoapi_process.py"
@@ -46,6 +47,11 @@ class Package:
     def version(self) -> str:
         """Sixteen hexadecimal digits of the SHA-256 of all paths, contents and the entrypoint."""
         return _version(self.entrypoint, self.files)
+
+    @property
+    def digest(self) -> str:
+        """Digest of all paths and contents, which is signed (``engine.signatures``)."""
+        return code_digest((path, self.files[path]) for path in sorted(self.files))
 
 
 @dataclass(frozen=True)

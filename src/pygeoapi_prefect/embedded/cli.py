@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from pygeoapi_prefect.embedded.credentials import FILE
 from pygeoapi_prefect.embedded.errors import EmbeddedError
 from pygeoapi_prefect.embedded.example import run_example
 from pygeoapi_prefect.embedded.layout import Layout
@@ -166,8 +167,13 @@ def arguments(layout: Layout) -> list[str]:
 
 
 def describe(layout: Layout) -> str:
-    """The addresses of a running stack."""
-    return f"pygeoapi   {layout.url}\nPrefect UI {layout.prefect_url}\nLogs       {layout.logs}"
+    """The addresses of a running stack, and where the password of Prefect's UI is."""
+    return (
+        f"pygeoapi   {layout.url}\n"
+        f"Prefect UI {layout.prefect_url}\n"
+        f"Password   PREFECT_API_AUTH_STRING in {layout.state / FILE}\n"
+        f"Logs       {layout.logs}"
+    )
 
 
 def make_way(layout: Layout) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 POOL = "pygeoapi"
@@ -28,6 +28,8 @@ class Layout:
         config: pygeoapi's configuration file.
         flows: Folders that the web process and the deployment import processes from.
         public_url: Root of all links in pygeoapi's answers; None means this machine's own.
+        auth_string: Secret of Prefect's API, ``user:password``; see ``credentials.prepared``.
+        deployment_key: Key with which deployments are signed.
     """
 
     state: Path
@@ -36,6 +38,8 @@ class Layout:
     config: Path = Path("pygeoapi-config.yml")
     flows: tuple[Path, ...] = (Path("flows"),)
     public_url: str | None = None
+    auth_string: str = field(default="", repr=False)
+    deployment_key: str = field(default="", repr=False)
 
     @property
     def url(self) -> str:
@@ -56,6 +60,11 @@ class Layout:
     def prefect_api_url(self) -> str:
         """Address of Prefect's API."""
         return f"{self.prefect_url}/api"
+
+    @property
+    def prefect_origins(self) -> list[str]:
+        """Origins of the pages that may use Prefect's API: those of its own UI."""
+        return [f"http://{host}:{self.prefect_port}" for host in ("127.0.0.1", "localhost")]
 
     @property
     def logs(self) -> Path:

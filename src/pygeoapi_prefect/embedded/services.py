@@ -20,6 +20,7 @@ SHARED_IMPORTS = ",".join(
     ]
 )
 """Modules that the web processes share; importing them starts nothing."""
+PREFECT_SERVER = "pygeoapi_prefect.engine.internals.server"
 WORKER_NAME = "embedded"
 WEB_PROCESSES = 2
 WEB_THREADS = 16
@@ -62,14 +63,14 @@ def python_programs(layout: Layout) -> list[Program]:
     worker = worker_command(layout), worker_environment(layout)
     return [
         Program("prefect", *server, layout.scratch),
-        Program("bootstrap", bootstrap_command(layout), web, here),
+        Program("bootstrap", bootstrap_command(layout), bootstrap_environment(layout), here),
         Program("pygeoapi", web_command(layout), web, here),
         Program("worker", *worker, layout.scratch),
     ]
 
 
 def environment(layout: Layout) -> dict[str, str]:
-    """Common environment: the caller's, without settings of another Prefect."""
+    """Common environment: the caller's, without settings of another Prefect; has no secret."""
     ours = ("PREFECT_", "PYGEOAPI_")
     return {key: value for key, value in os.environ.items() if not key.startswith(ours)} | {
         MARK: str(layout.state),
@@ -77,11 +78,18 @@ def environment(layout: Layout) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "DO_NOT_TRACK": "1",
         "PREFECT_HOME": str(layout.prefect_home),
-        "PREFECT_API_URL": layout.prefect_api_url,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
         "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # each job would ask this server in vain
         "PYTHONUNBUFFERED": "1",
+    }
+
+
+def client_environment(layout: Layout) -> dict[str, str]:
+    """Environment of everything that sends requests to Prefect."""
+    return environment(layout) | {
+        "PREFECT_API_URL": layout.prefect_api_url,
+        "PREFECT_API_AUTH_STRING": layout.auth_string,
     }
 
 
@@ -97,12 +105,12 @@ def preloaded(program: str, modules: str, wait_for: str = preload.NOTHING) -> li
 
 def prefect_environment(layout: Layout) -> dict[str, str]:
     """The Prefect server's environment."""
-    env = environment(layout)
-    del env["PREFECT_API_URL"]  # it is the server
-    return env | {
+    return environment(layout) | {
         "PREFECT__SERVER_FINAL": "1",  # as `prefect server start` does: settings change no more
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": str(layout.prefect_port),
+        "PREFECT_SERVER_API_AUTH_STRING": layout.auth_string,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(layout.prefect_origins),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": postgres.connection_url(layout),
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         # Delay before a job postponed by its concurrency limit is tried again.
@@ -117,8 +125,8 @@ def prefect_environment(layout: Layout) -> dict[str, str]:
 def prefect_command(layout: Layout) -> list[str]:
     """The Prefect server, as ``prefect server start`` would run it but without loading its CLI."""
     return [
-        *preloaded("uvicorn", "prefect.server.api.server"),
-        *("--factory", "prefect.server.api.server:create_app"),
+        *preloaded("uvicorn", PREFECT_SERVER),
+        *("--factory", f"{PREFECT_SERVER}:create_app"),
         *("--host", "127.0.0.1", "--port", str(layout.prefect_port)),
         *("--timeout-keep-alive", str(KEEP_ALIVE_SECONDS), "--timeout-graceful-shutdown", "2"),
         *("--loop", "uvloop", "--http", "httptools"),
@@ -129,11 +137,12 @@ def prefect_command(layout: Layout) -> list[str]:
 def worker_environment(layout: Layout) -> dict[str, str]:
     """The worker's environment; its jobs inherit it. No result settings: deployments have them."""
     return (
-        environment(layout)
+        client_environment(layout)
         | chosen(WORKER_CHOICES)
         | {
             "PREFECT_WORKER_QUERY_SECONDS": "5",  # events tell it of runs; this is the safety net
             "PYGEOAPI_WORKER_GRACE_SECONDS": "3",
+            "PYGEOAPI_DEPLOYMENT_KEY": layout.deployment_key,
             "TMPDIR": str(layout.scratch),
         }
     )
@@ -150,10 +159,10 @@ def worker_command(layout: Layout) -> list[str]:
 
 
 def web_environment(layout: Layout) -> dict[str, str]:
-    """The environment of pygeoapi and of the deployment: both import the processes."""
+    """The environment of pygeoapi."""
     paths = [*map(str, layout.flows), os.environ.get("PYTHONPATH", "")]
     return (
-        environment(layout)
+        client_environment(layout)
         | chosen(LOG_CHOICES)
         | {
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
@@ -165,6 +174,11 @@ def web_environment(layout: Layout) -> dict[str, str]:
             "CODE_BLOCK": f"{LOCAL_BLOCK}/{CODE_BLOCK}",
         }
     )
+
+
+def bootstrap_environment(layout: Layout) -> dict[str, str]:
+    """The environment of the bootstrap: it imports the processes, and signs their deployments."""
+    return web_environment(layout) | {"PYGEOAPI_DEPLOYMENT_KEY": layout.deployment_key}
 
 
 def web_command(layout: Layout) -> list[str]:

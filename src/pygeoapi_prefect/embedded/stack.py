@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from pygeoapi_prefect.embedded import postgres, services, signals
+from pygeoapi_prefect.embedded import credentials, postgres, services, signals
 from pygeoapi_prefect.embedded.errors import ChildDied, NotReady
 from pygeoapi_prefect.embedded.layout import PARTLY, POOL, Layout
 from pygeoapi_prefect.embedded.processes import (
@@ -77,7 +77,7 @@ class Stack:
         Raises:
             EmbeddedError: A process ended or did not become ready; the text has its log's end.
         """
-        layout = self.layout
+        layout = self.layout = credentials.prepared(self.layout)
         shutil.rmtree(layout.scratch, ignore_errors=True)
         layout.make_folders()
         self._record.write(layout.state)
@@ -229,7 +229,7 @@ class Stack:
     def _worker_polls(self) -> bool:
         """Return true if the worker has reported to the server since this start."""
         url = f"{self.layout.prefect_api_url}/work_pools/{POOL}/workers/filter"
-        reply = self._http.post(url, json={})
+        reply = self._http.post(url, json={}, auth=credentials.basic(self.layout.auth_string))
         return reply.is_success and any(
             worker["name"].startswith(services.WORKER_NAME)
             and datetime.fromisoformat(worker["last_heartbeat_time"]) >= self._started

@@ -76,12 +76,14 @@ def send(call: routes.Call, timeout: httpx.Timeout = TIMEOUT) -> Any:
 
 
 def check() -> None:
-    """Check that Prefect's API and its database are ready.
+    """Check that Prefect's API and its database are ready, and that it accepts our credentials.
 
     Raises:
-        EngineUnavailable: They are not ready, or something else answers at Prefect's address.
+        EngineUnavailable: They are not ready, the API rejects the credentials, or something else
+            answers at Prefect's address.
     """
     send(routes.ready(), READY_TIMEOUT)
+    send(routes.version(), READY_TIMEOUT)
 
 
 @contextmanager

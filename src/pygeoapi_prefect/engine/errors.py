@@ -13,6 +13,7 @@ UNREACHABLE = (httpx.TransportError, ConnectionError, TimeoutError)
 REFUSED = frozenset({401, 403, 408, 429})
 OUTAGES = REFUSED | frozenset(range(500, 600))
 """Statuses of an outage. The Prefect client in a job's process repeats requests with these."""
+WRONG_CREDENTIALS = ": it rejects our credentials (PREFECT_API_AUTH_STRING)"
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Errors before the first byte of a request was sent."""
 
@@ -63,5 +64,6 @@ def translate_errors() -> Iterator[None]:
         if status == httpx.codes.NOT_FOUND:
             raise ObjectNotFound(error) from error
         if is_outage(error):
-            raise EngineUnavailable(f"Prefect's API answered {status}") from error
+            why = WRONG_CREDENTIALS if status == httpx.codes.UNAUTHORIZED else ""
+            raise EngineUnavailable(f"Prefect's API answered {status}{why}") from error
         raise

@@ -314,3 +314,8 @@ def find_log_line(run_id: str, moment: str) -> Call:
 def ready() -> Call:
     """Ask whether the server and its database are ready."""
     return Call("GET", "/ready", always_there=True)
+
+
+def version() -> Call:
+    """Ask for the version of the server; unlike ``ready``, it needs credentials."""
+    return Call("GET", "/version", always_there=True)

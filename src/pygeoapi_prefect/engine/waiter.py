@@ -191,8 +191,8 @@ class Waiter:
             self._occupied.wait()
             try:
                 self.poll()
-            except EngineUnavailable:
-                LOGGER.warning("Prefect cannot be reached; clients go on waiting")
+            except EngineUnavailable as error:
+                LOGGER.warning("%s; clients go on waiting", error)
             except Exception:
                 LOGGER.exception("the runs that clients wait for cannot be polled")
 

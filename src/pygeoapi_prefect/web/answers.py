@@ -12,28 +12,62 @@ from typing import Any
 from flask import Flask, Response
 from werkzeug.datastructures import Headers
 
+from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.results import problem
 from pygeoapi_prefect.web import render
+from pygeoapi_prefect.web.origins import origin_of
 
-# pygeoapi's pages load scripts and styles from elsewhere, and have scripts within: those stay.
-PAGE_POLICY = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+FRAME_POLICY = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+"""Policy of pages of an operator's own templates, which may load anything."""
+LIBRARIES = "https://unpkg.com https://cdn.jsdelivr.net https://cdnjs.cloudflare.com"
+"""Hosts of the scripts and styles of pygeoapi's own pages; they also have some within."""
+HSTS = "max-age=31536000"
 ACTIVE = ("text/html", "application/xhtml+xml", "image/svg+xml")
 """Media types that a browser may run scripts of."""
 
 
-def prepare(app: Flask) -> None:
-    """Complete every answer of an application."""
-    app.after_request(_complete)
+def prepare(app: Flask, settings: Settings, has_templates: bool) -> None:
+    """Complete every answer of an application.
+
+    Args:
+        app: The application.
+        settings: What this library reads of the configuration.
+        has_templates: True if the operator has templates of their own.
+    """
+    policy = FRAME_POLICY if has_templates else page_policy(settings.public_url)
+    is_secure = settings.public_url.startswith("https:")
+
+    def complete(response: Response) -> Response:
+        completed = _complete(response, policy)
+        if is_secure:
+            completed.headers.setdefault("Strict-Transport-Security", HSTS)
+        return completed
+
+    app.after_request(complete)
 
 
-def _complete(response: Response) -> Response:
+def page_policy(public_url: str) -> str:
+    """The policy of pygeoapi's own pages: what they load, and nothing else.
+
+    Their pictures are map tiles and thumbnails of any server; they read data of the public URL,
+    which may be another origin than that of the page.
+    """
+    code = f"'self' 'unsafe-inline' {LIBRARIES}"
+    return (
+        f"default-src 'none'; script-src {code}; style-src {code} https://fonts.googleapis.com; "
+        "font-src 'self' data: https://fonts.gstatic.com; img-src * data: blob:; "
+        f"connect-src 'self' {origin_of(public_url)}; worker-src 'self' blob:; {FRAME_POLICY}"
+    )
+
+
+def _complete(response: Response, policy: str) -> Response:
     if not isinstance(response.headers, Headers):  # pygeoapi puts a plain dict in their place
         response.headers = Headers(response.headers)
     if response.status_code >= HTTPStatus.BAD_REQUEST and response.mimetype == "application/json":
         _as_problem(response)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if response.mimetype in ACTIVE:
-        response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+        response.headers.setdefault("Content-Security-Policy", policy)
         response.headers.setdefault("Referrer-Policy", "same-origin")
     return response
 

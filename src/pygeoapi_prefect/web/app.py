@@ -15,6 +15,8 @@ from typing import Any
 from flask import Flask, request
 
 from pygeoapi_prefect import logs
+from pygeoapi_prefect.access import audit as audit_log
+from pygeoapi_prefect.access import sessions
 from pygeoapi_prefect.access.gate import Gate
 from pygeoapi_prefect.engine import client
 from pygeoapi_prefect.environment import WebSettings
@@ -27,6 +29,7 @@ from pygeoapi_prefect.models.message import listed
 from pygeoapi_prefect.outgoing import configured
 from pygeoapi_prefect.web import (
     answers,
+    audit,
     conformance,
     core,
     edge,
@@ -36,11 +39,14 @@ from pygeoapi_prefect.web import (
     landing,
     named,
     names,
+    origins,
     problem,
     protocol,
     rates,
     render,
+    sign_in,
 )
+from pygeoapi_prefect.web.browsers import SIGN_IN, SIGN_OUT, Browsers, Visitor
 from pygeoapi_prefect.web.core import Core, Endpoint, View
 from pygeoapi_prefect.web.openapi import view as openapi
 from pygeoapi_prefect.web.pages import Pages, asset
@@ -50,6 +56,13 @@ LOGGER = logging.getLogger(__name__)
 LOGGERS = (None, "gunicorn.error", "gunicorn.access", "prefect")
 """Loggers with separate handlers; None is the root."""
 BOOT_ERROR = 3  # tells gunicorn to stop instead of starting the worker again and again
+ACTIONS: audit.Actions = {
+    ("POST", Endpoint.EXECUTE): "execute",
+    ("DELETE", Endpoint.JOBS): "dismiss",
+    ("POST", SIGN_IN): "sign-in",
+    ("POST", SIGN_OUT): "sign-out",
+}
+"""Requests that the audit log names, whatever their outcome."""
 
 APP: Flask
 """The application under its former name; it is made when the name is first read."""
@@ -88,16 +101,25 @@ def _application() -> Flask:
     app.config["IN_PROCESS"] = [one.id for one in manager.registry if one.deployment is None]
     exposure.check(manager.settings, WebSettings.from_env().bind)
     gate = _gate(manager)
-    pages = Pages(pygeoapi.config, manager.settings)
+    signed_in = _browsers(pygeoapi)
+    pages = Pages(
+        pygeoapi.config, manager.settings, Visitor if signed_in is None else signed_in.visitor
+    )
     _replace_views(pygeoapi, pages)
+    sign_in.add(pygeoapi, pages, signed_in)
     openapi.install(pygeoapi, pages)
     core.declare_conformance(conformance.CLASSES)
     blocks = sorted({p.result_storage for p in manager.registry if p.result_storage})
     _add_probes(app, manager, blocks)
     problem.register(app, pages.error)
-    identity.prepare(app, gate, pygeoapi.prefix)  # before all others that look at a request
-    answers.prepare(app)
     protocol.prepare(app)
+    origins.prepare(app, manager.settings)  # before credentials that a browser sends by itself
+    # Before all others that look at a request:
+    identity.prepare(app, gate, pygeoapi.prefix, signed_in)
+    answers.prepare(app, manager.settings, pages.has_any())
+    if gate is not None:
+        audit_log.to_stderr()
+        audit.prepare(app, ACTIONS)
     edge.prepare(app, manager.settings.manager)
     access = manager.settings.manager.access
     if access is not None and access.proxy is not None:
@@ -123,6 +145,20 @@ def _gate(manager: PrefectManager) -> Gate | None:
             f"server.manager.access.roles: there is no process {listed(unknown)}"
         )
     return Gate.of(access, configured.fetch)
+
+
+def _browsers(pygeoapi: Core) -> Browsers | None:
+    """The sessions of browsers; None if there are no keys, or no secret to sign sessions with."""
+    settings = pygeoapi.manager.settings
+    access = settings.manager.access
+    if access is None or access.keys is None:
+        return None
+    try:
+        secret = sessions.secret_of(access.keys.with_name(sessions.SECRET_FILE))
+    except ConfigurationError as error:
+        LOGGER.warning("browsers cannot sign in: %s", error)
+        return None
+    return Browsers(sessions.Sessions(secret), settings, pygeoapi.prefix)
 
 
 def _replace_views(pygeoapi: Core, pages: Pages) -> None:

@@ -12,7 +12,8 @@ from pygeoapi_prefect.access.operations import least_role
 from pygeoapi_prefect.access.principal import Principal, Role, of_open_server
 from pygeoapi_prefect.errors import NotAuthenticated, TooManyRequests
 from pygeoapi_prefect.models.message import clean
-from pygeoapi_prefect.web import edge, exposure, named
+from pygeoapi_prefect.web import browsers, edge, exposure, named
+from pygeoapi_prefect.web.browsers import Browsers
 from pygeoapi_prefect.web.rates import Rates
 from pygeoapi_prefect.web.waiting import ARRIVED, RESUMED
 
@@ -25,13 +26,14 @@ NOBODY = Principal()
 """The principal of a request that has not been looked at; it has no role."""
 
 
-def prepare(app: Flask, gate: Gate | None, prefix: str) -> None:
+def prepare(app: Flask, gate: Gate | None, prefix: str, signed_in: Browsers | None = None) -> None:
     """Identify the client of each request of an application, and check its role.
 
     Args:
         app: The application. What it does before requests later on may use ``principal``.
         gate: Identifies clients; None if everybody may do everything.
         prefix: Path prefix of the routes, without a trailing slash.
+        signed_in: Sessions of browsers; None if they cannot sign in.
     """
     failures = Rates([FAILURES])
 
@@ -43,7 +45,7 @@ def prepare(app: Flask, gate: Gate | None, prefix: str) -> None:
         g.principal = NOBODY  # until it is proved
         least = _least_role(prefix)
         if least is not None:
-            g.principal = _proved(gate, failures)
+            g.principal = _proved(gate, failures, signed_in)
             require(g.principal, least)
 
     app.before_request(identify)
@@ -82,9 +84,14 @@ def _least_role(prefix: str) -> Role | None:
     return least_role(request.method, request.url_rule.rule.removeprefix(prefix) or "/")
 
 
-def _proved(gate: Gate, failures: Rates) -> Principal:
+def _proved(gate: Gate, failures: Rates, signed_in: Browsers | None) -> Principal:
     by_proxy = named.named_of(request.environ)  # it may send an Authorization of its own
-    sent = None if by_proxy else credentials(*map(request.headers.get, HEADERS))
+    sent = None if by_proxy else browsers.sent_key()
+    if sent is None and not by_proxy:
+        sent = credentials(*map(request.headers.get, HEADERS))
+        holder = signed_in.holder(gate) if sent is None and signed_in is not None else None
+        if holder is not None:
+            return holder
     try:
         if by_proxy:
             return gate.named(*by_proxy)
@@ -117,7 +124,9 @@ def _arrival() -> datetime | None:
 
 def _keep_apart(response: Response) -> Response:
     """Tell caches that another client may get another answer."""
-    response.vary.update(HEADERS)
-    if principal().is_identified:
+    response.vary.update((*HEADERS, "Cookie"))
+    if "session" in g:  # a browser shows no page again after its reader has signed out
+        response.headers["Cache-Control"] = "no-store"
+    elif principal().is_identified:
         response.headers.setdefault("Cache-Control", "private")
     return response

@@ -42,6 +42,11 @@ def named_of(environ: Mapping[str, Any]) -> tuple[str, str] | None:
     return found
 
 
+def forget(environ: dict[str, Any]) -> None:
+    """Take a user away whom the proxy has named for a page of another origin."""
+    environ.pop(NAMED, None)
+
+
 def _key(header: str) -> str:
     """Name of a header in the environment of WSGI, also for its spelling with underscores."""
     return "HTTP_" + header.upper().replace("-", "_")

@@ -1,7 +1,7 @@
 """The HTML pages of the Processes resources, in pygeoapi's look, without anything remote."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.jobs.queries import JobDetails
 from pygeoapi_prefect.models.documents import Link
 from pygeoapi_prefect.web import core, forms, previews, render
+from pygeoapi_prefect.web.browsers import Visitor
 from pygeoapi_prefect.web.negotiation import MEDIA_TYPES, Format
 
 STATIC = Path(__file__).parent / "static"
@@ -27,13 +28,20 @@ class Pages:
         config: pygeoapi's whole configuration; its templates' folder may replace any of ours
             (``prefect/*.html``).
         settings: What this library reads of it.
+        visitor: Says who reads the current request's page.
 
     Attributes:
         base: Path of the public URL, without a trailing slash: pages link within the origin that
             they were read from.
     """
 
-    def __init__(self, config: dict[str, Any], settings: Settings) -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        settings: Settings,
+        visitor: Callable[[], Visitor] = Visitor,
+    ) -> None:
+        self._visitor = visitor
         self._language = str((config.get("server") or {}).get("language") or "en")
         self._config = core.translated(config, self._language)
         self._root = settings.public_url
@@ -59,6 +67,10 @@ class Pages:
     def has_own(self, template: str) -> bool:
         """Return true if the operator has a template of that name (``server.templates.path``)."""
         return any((folder / template).is_file() for folder in self._own)
+
+    def has_any(self) -> bool:
+        """Return true if the operator has a folder of templates."""
+        return bool(self._own)
 
     def respond(
         self, document: Mapping[str, Any], shown: Format, template: str, **more: Any
@@ -97,6 +109,7 @@ class Pages:
         return self._environment.get_template(f"prefect/{template}.html").render(
             config=self._config,
             data=document,
+            visitor=self._visitor(),
             root=self._root,
             base=self.base,
             version=core.VERSION,
@@ -104,6 +117,11 @@ class Pages:
             json_link=json_links[-1] if json_links else None,  # a process may have its own
             **more,
         )
+
+    def who(self) -> str:
+        """The part of a page that says who is signed in."""
+        part = self._environment.get_template("prefect/visitor.html")
+        return part.render(visitor=self._visitor(), base=self.base)
 
     def process(self, document: Mapping[str, Any], shown: Format) -> Response:
         """A process, with a form to execute it."""

@@ -22,6 +22,7 @@ from pygeoapi_prefect.errors import (
 from pygeoapi_prefect.models.message import clean
 from pygeoapi_prefect.results.problem import ASK_OPERATOR, Parts, parts, problem
 from pygeoapi_prefect.web import negotiation, render
+from pygeoapi_prefect.web.browsers import FORM
 
 LOGGER = logging.getLogger(__name__)
 Reply = Response | Parts
@@ -55,9 +56,10 @@ def register(app: Flask, as_page: Callable[[dict[str, Any], dict[str, str]], Res
 
 
 def _for_a_reader() -> bool:
-    """Return true if a page is the right answer: not to a POST of a program."""
+    """Return true if a page is the right answer: not to a POST of a program, but to a form."""
     wanted = negotiation.or_json(request.args.get("f"), request.headers.get("Accept"))
-    return request.method in ("GET", "HEAD") and wanted == "html"
+    is_form = request.mimetype == FORM
+    return (request.method in ("GET", "HEAD") or is_form) and wanted == "html"
 
 
 def _unreadable(_error: Exception) -> Parts:

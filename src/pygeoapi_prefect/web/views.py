@@ -15,7 +15,7 @@ from pygeoapi_prefect.jobs.commands import Execution
 from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.models.link_header import link_header
 from pygeoapi_prefect.results import links
-from pygeoapi_prefect.web import documents, paging, render, waiting
+from pygeoapi_prefect.web import audit, documents, paging, render, waiting
 from pygeoapi_prefect.web.identity import principal
 from pygeoapi_prefect.web.pages import Pages
 
@@ -70,11 +70,13 @@ class Views:
         begun = self._commands.begin(process, received)
         if isinstance(begun, Execution):
             return self._execution(begun)
+        audit.names_job(begun.submission.job_id)
         park(waiting.Parked(begun, partial(self._commands.abandon, begun)))
         return Response()  # nobody gets it
 
     def _execution(self, execution: Execution) -> Response:
         """Answer an execute request."""
+        audit.names_job(execution.job_id)
         url = links.job_url(self._root, execution.job_id)
         if execution.job is not None:
             response = render.as_json(documents.job(self._root, execution.job), 201)

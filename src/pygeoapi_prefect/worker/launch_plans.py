@@ -8,6 +8,8 @@ from typing import Any
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import WorkPool
 
+from pygeoapi_prefect.engine import signatures
+from pygeoapi_prefect.engine.internals.workers import base_job_template
 from pygeoapi_prefect.engine.routes import Json
 from pygeoapi_prefect.engine.worker_api import WorkerApi
 from pygeoapi_prefect.worker.job_variables import JobConfiguration
@@ -42,10 +44,18 @@ class Plans:
         api: Prefect's API.
         client: The worker's client, with which Prefect resolves references in job variables.
         pool: Gives the work pool.
+        key: Key of the deployments' signatures; None runs those without one, too.
     """
 
-    def __init__(self, api: WorkerApi, client: PrefectClient, pool: Callable[[], WorkPool]) -> None:
+    def __init__(
+        self,
+        api: WorkerApi,
+        client: PrefectClient,
+        pool: Callable[[], WorkPool],
+        key: bytes | None = None,
+    ) -> None:
         self._api = api
+        self._key = key
         self._client = client
         self._pool = pool
         self._kept: dict[tuple[str, str | None], tuple[float, Plan]] = {}
@@ -57,7 +67,14 @@ class Plans:
             prefect.exceptions.ObjectNotFound: The deployment or one of its blocks is gone.
             EngineUnavailable: Prefect does not answer.
             ValueError: A job variable does not have the form that it must have.
+            Refused: The deployment is not signed, or the run differs from it.
         """
+        plan = await self._get(run)
+        if self._key is not None:
+            signatures.verify_run(run, plan.deployment)
+        return plan
+
+    async def _get(self, run: Json) -> Plan:
         if run.get("job_variables"):  # this run's own
             return await self._make(run)
         now = time.monotonic()
@@ -71,9 +88,11 @@ class Plans:
 
     async def _make(self, run: Json) -> Plan:
         deployment = await self._api.deployment(str(run["deployment_id"]))
+        if self._key is not None:
+            signatures.verify(deployment, self._key)
         variables = merged(deployment.get("job_variables") or {}, run.get("job_variables") or {})
         configuration = await JobConfiguration.from_template_and_values(
-            self._pool().base_job_template, variables, client=self._client
+            self._template(), variables, client=self._client
         )
         code = deployment.get("storage_document_id")
         # Pull steps, other storages and bare paths are left to Prefect.
@@ -86,6 +105,10 @@ class Plans:
             await self._api.block(str(code)) if ours else None,
             await self._api.block_by_slug(result) if result else None,
         )
+
+    def _template(self) -> Json:
+        """The template of the pool; nobody signs it, so signed deployments use Prefect's own."""
+        return self._pool().base_job_template if self._key is None else base_job_template()
 
 
 def merged(deployment: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:

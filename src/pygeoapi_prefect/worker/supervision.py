@@ -15,6 +15,7 @@ from prefect.logging.loggers import get_logger
 from pygeoapi_prefect.engine import endings
 from pygeoapi_prefect.engine.errors import is_outage
 from pygeoapi_prefect.engine.routes import Json
+from pygeoapi_prefect.engine.signatures import Refused
 from pygeoapi_prefect.engine.states import TIMED_OUT
 from pygeoapi_prefect.engine.worker_api import WorkerApi
 from pygeoapi_prefect.worker import settlement
@@ -101,6 +102,9 @@ class RunSupervisor:
             if self._reason is None and (not concluded or state == "Crashed"):
                 reason = settlement.describe(ended, plan.configuration.memory_limit_mb)
                 level, why = logging.WARNING, "" if concluded else f": {reason}"
+        except Refused as error:
+            LOGGER.error("%s: refused: %s", self._name, error)
+            state = await self._insist_if_ours(partial(self._refuse, error))
         except Exception as error:
             details = None if _will_pass(error) else error
             LOGGER.error("%s: could not be run: %s", self._name, error, exc_info=details)
@@ -215,6 +219,13 @@ class RunSupervisor:
         if _will_pass(error):
             return await settlement.hand_back(api, self.id, message)
         return await settlement.crash(api, self.id, message, endings.as_data("start"))
+
+    async def _refuse(self, error: Refused) -> str:
+        """End a run that must not be started."""
+        message = f"The worker refuses the run: {error}"
+        return await settlement.crash(
+            self._workplace.api, self.id, message, endings.as_data("start")
+        )
 
     async def _insist_if_ours(self, action: Callable[[], Awaitable[str]]) -> str:
         """Repeat an action like ``_insist``, unless another worker has claimed the run meanwhile.

@@ -22,7 +22,7 @@ from pygeoapi_prefect.engine.errors import is_outage
 from pygeoapi_prefect.engine.internals.workers import POOL_TYPE
 from pygeoapi_prefect.engine.states import DISMISSED
 from pygeoapi_prefect.engine.worker_api import WorkerApi
-from pygeoapi_prefect.environment import WorkerSettings
+from pygeoapi_prefect.environment import SigningSettings, WorkerSettings
 from pygeoapi_prefect.worker import health
 from pygeoapi_prefect.worker.claims import Claims
 from pygeoapi_prefect.worker.forkserver import process_tree
@@ -90,6 +90,12 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         self._hurry = asyncio.Event()
         self._services: list[asyncio.Task[None]] = []
         self._settings = WorkerSettings.from_env()
+        self._key = SigningSettings.from_env().key
+        os.environ.pop("PYGEOAPI_DEPLOYMENT_KEY", None)  # jobs inherit the environment
+        if self._key is None:
+            LOGGER.warning(
+                "PYGEOAPI_DEPLOYMENT_KEY is not set: runs of all deployments are started"
+            )
         self._forks = ForkServers(JOB_PROGRAM, self._settings.preload)
         self._claims: Claims | None = None
 
@@ -109,7 +115,7 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         self._api = WorkerApi(self.client)
-        plans = Plans(self._api, self.client, lambda: self.work_pool)
+        plans = Plans(self._api, self.client, lambda: self.work_pool, self._key)
         self._claims = Claims(
             Workplace(
                 *(self._api, plans, self._forks, self._folder),

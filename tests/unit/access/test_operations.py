@@ -54,4 +54,5 @@ def test_the_least_role(method: str, path: str, least: Role | None) -> None:
 
 def test_only_probes_and_files_of_pages_are_open() -> None:
     opened = {path for (_, path), least in OPERATIONS.items() if least is None}
-    assert opened == {"/healthz", "/readyz", "/assets/{}", "/static/{}", "/openapi/ui/{}"}
+    files = {"/assets/{}", "/static/{}", "/openapi/ui/{}"}
+    assert opened == {"/healthz", "/readyz", "/sign-in", *files}

@@ -1,5 +1,6 @@
 """The commands for API keys: they need a configuration with one key, and nothing else."""
 
+import json
 import os
 import re
 import subprocess
@@ -38,9 +39,40 @@ def verified(config: Path, text: str) -> keys.Key | None:
     return keys.Keys(stored(config).values()).verify(text.strip(), keys.now())
 
 
+def audited(done: Result) -> dict[str, str]:
+    """The line of the audit log that a command has written."""
+    [line] = [one for one in done.stderr.splitlines() if one.startswith("audit ")]
+    told: dict[str, str] = json.loads(line.removeprefix("audit "))
+    return told
+
+
+def test_each_change_of_a_key_is_audited(config: Path) -> None:
+    """Its line names it, and not its secret."""
+    done = run(config, "create", "ann", "--role", "read")
+    prefix, secret = done.stdout.strip()[:17], done.stdout.strip()[18:]
+    told = audited(done)
+    assert told.pop("time")
+    assert told == {
+        "action": "key-create",
+        "outcome": "ok",
+        "principal": f"os:{os.getuid()}",
+        "label": "ann",
+        "key": prefix,
+    }
+    assert secret not in done.stderr
+    rotated = run(config, "rotate", "ann")
+    assert (audited(rotated)["action"], audited(rotated)["label"]) == ("key-rotate", "ann")
+    assert audited(rotated)["key"] == rotated.stdout[:17] != prefix
+    revoked = run(config, "revoke", "ann")
+    assert audited(revoked)["key"] == rotated.stdout[:17]
+    assert run(config, "list").stderr == ""
+    assert "audit" not in run(config, "revoke", "ann").stderr
+
+
 def test_create_prints_the_key_alone(config: Path) -> None:
     done = run(config, "create", "ann", "--role", "execute")
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.exit_code == 0
+    assert audited(done)["action"] == "key-create"
     assert KEY.fullmatch(done.stdout.rstrip("\n"))
     key = verified(config, done.stdout)
     assert key is not None
@@ -150,5 +182,5 @@ def test_no_prefect_and_no_code_of_a_process_is_loaded(config: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     assert KEY.fullmatch(done.stdout.rstrip("\n"))

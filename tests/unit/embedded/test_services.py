@@ -13,6 +13,8 @@ LAYOUT = Layout(
     prefect_port=4201,
     config=Path("/project/pygeoapi-config.yml"),
     flows=(Path("/project/flows"), Path("/more/flows")),
+    auth_string="user:secret",
+    deployment_key="the-key",
 )
 
 
@@ -21,6 +23,8 @@ def another_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a person who also uses another Prefect server has in the environment."""
     monkeypatch.setenv("PREFECT_API_URL", "https://prefect.example.org/api")
     monkeypatch.setenv("PREFECT_API_KEY", "secret")
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "another:one")
+    monkeypatch.setenv("PREFECT_SERVER_CORS_ALLOWED_ORIGINS", "*")
     monkeypatch.setenv("PYGEOAPI_CONFIG", "/elsewhere.yml")
     monkeypatch.setenv("PYTHONPATH", "/mine")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
@@ -35,6 +39,7 @@ def test_no_process_sees_the_settings_of_another_prefect() -> None:
     ):
         assert "PREFECT_API_KEY" not in env
         assert env.get("PREFECT_API_URL", LAYOUT.prefect_api_url) == LAYOUT.prefect_api_url
+        assert "another:one" not in env.values()
         assert env["PREFECT_HOME"] == "/state/prefect"
         assert env["LC_ALL"] == "C.UTF-8"
         assert env[MARK] == "/state"
@@ -53,6 +58,31 @@ def test_the_server_is_not_its_own_client() -> None:
     assert env["PREFECT_SERVER_UI_API_URL"] == "http://127.0.0.1:4201/api"
     assert env["DO_NOT_TRACK"] == "1"
     assert env["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+
+
+def test_the_server_is_closed() -> None:
+    env = services.prefect_environment(LAYOUT)
+
+    assert env["PREFECT_SERVER_API_AUTH_STRING"] == "user:secret"
+    origins = "http://127.0.0.1:4201,http://localhost:4201"
+    assert env["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] == origins
+    command = services.prefect_command(LAYOUT)
+    factory = command[command.index("--factory") + 1]
+    assert factory == "pygeoapi_prefect.engine.internals.server:create_app"
+    assert "user:secret" not in command
+
+
+def test_only_who_sends_requests_to_prefect_has_the_secret() -> None:
+    for env in (services.worker_environment(LAYOUT), services.web_environment(LAYOUT)):
+        assert env["PREFECT_API_AUTH_STRING"] == "user:secret"
+    for program in services.python_programs(LAYOUT):
+        assert "user:secret" in program.env.values()
+    assert "user:secret" not in services.postgres_program(LAYOUT).env.values()
+
+
+def test_only_who_signs_and_who_verifies_has_the_key() -> None:
+    holders = {p.name for p in services.python_programs(LAYOUT) if "the-key" in p.env.values()}
+    assert holders == {"bootstrap", "worker"}
 
 
 def test_result_settings_are_the_deployments_not_the_workers() -> None:

@@ -169,11 +169,14 @@ def test_writes_random_settings_of_compose_once(tmp_path: Path) -> None:
         "POSTGRES_PASSWORD",
         "MINIO_ROOT_PASSWORD",
         "S3_SECRET_KEY",
+        "PREFECT_AUTH_STRING",
+        "PYGEOAPI_DEPLOYMENT_KEY",
         "PREFECT_ENCRYPTION_KEY",
     }
     assert {name for name in first if first[name] != second[name]} == secrets
     for name in secrets - {"PREFECT_ENCRYPTION_KEY"}:
-        assert re.fullmatch("[0-9a-f]{40}", first[name])
+        user = "pygeoapi:" if name == "PREFECT_AUTH_STRING" else ""
+        assert re.fullmatch(f"{user}[0-9a-f]{{40}}", first[name])
     assert len(base64.urlsafe_b64decode(first["PREFECT_ENCRYPTION_KEY"])) == 32
 
 
@@ -187,7 +190,10 @@ def test_adds_secrets_that_an_older_file_lacks_and_changes_nothing_else(tmp_path
 
     said = host.setup().stdout
 
-    added = "MINIO_ROOT_PASSWORD", "S3_SECRET_KEY", "PREFECT_ENCRYPTION_KEY"
+    added = (
+        *("MINIO_ROOT_PASSWORD", "S3_SECRET_KEY"),
+        *("PREFECT_AUTH_STRING", "PYGEOAPI_DEPLOYMENT_KEY", "PREFECT_ENCRYPTION_KEY"),
+    )
     assert said.startswith(f"Added to .env: {' '.join(added)}\n")
     text = written.read_text()
     values = dict(re.findall(r"^([A-Z0-9_]+)=(.+)$", text, re.M))
@@ -195,8 +201,9 @@ def test_adds_secrets_that_an_older_file_lacks_and_changes_nothing_else(tmp_path
     for name in added:
         assert len(values[name]) >= 40
         assert values[name] not in said
+    added_lines = "".join(f"{name}=\n" for name in added if name != "S3_SECRET_KEY")
     without = re.sub(rf"^({'|'.join(added)})=.*$", r"\1=", text, flags=re.M)
-    assert without == kept + "MINIO_ROOT_PASSWORD=\nPREFECT_ENCRYPTION_KEY=\n"
+    assert without == kept + added_lines
     assert written.stat().st_mode & 0o777 == 0o640
     assert not list(host.clone.glob(".env.[0-9]*"))
     host.setup()

@@ -97,7 +97,7 @@ def test_both_headers_prove_the_same(make: Make, keys: dict[str, str]) -> None:
         reply = client.get("/jobs", headers=headers)
         assert reply.json == {"subject": "key:a-execute", "proof": "key", "admin": False}
         assert reply.headers["Cache-Control"] == "private"
-        assert set(reply.vary) == {"Authorization", "X-API-Key"}
+        assert set(reply.vary) == {"Authorization", "X-API-Key", "Cookie"}
 
 
 def test_no_other_part_of_a_request_proves_anything(make: Make, keys: dict[str, str]) -> None:

@@ -9,8 +9,9 @@ from werkzeug.datastructures import Headers
 
 from pygeoapi_prefect.access.gate import Gate
 from pygeoapi_prefect.access_settings import AccessSettings
+from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.outgoing import configured
-from pygeoapi_prefect.web import edge, identity, named, problem
+from pygeoapi_prefect.web import edge, identity, named, origins, problem
 
 PROXY, STRANGER = "192.0.2.10", "198.51.100.7"
 SETTINGS: dict[str, Any] = {
@@ -34,6 +35,8 @@ def ask() -> Ask:
             return Response("page", _problem["status"], headers)
 
         problem.register(app, page)
+        root = {"url": "http://localhost", "manager": more.pop("manager", {})}
+        origins.prepare(app, Settings.from_config({"server": root}))
         identity.prepare(app, Gate.of(settings, configured.fetch), "")
 
         def who() -> dict[str, Any]:
@@ -142,6 +145,26 @@ def test_the_user_of_the_proxy_counts_before_credentials(ask: Ask) -> None:
         assert ask(headers=headers(**{name: value})).json["subject"] == "proxy:ann"
         without = ask(headers={name: value})
         assert without.status_code == 401
+
+
+def test_the_user_does_not_count_for_pages_of_other_origins(ask: Ask) -> None:
+    """The browser has sent the cookie of the proxy by itself, as it sends ours."""
+    listed = {"cors_origins": ["*"]}
+    foreign = [
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://maps.example.org"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+    ]
+    for sent in foreign:
+        assert ask(headers=headers(**sent), manager=listed).status_code == 401
+    for sent in (
+        {"Sec-Fetch-Site": "same-origin"},
+        {
+            "Sec-Fetch-Site": "cross-site",
+            "Sec-Fetch-Mode": "navigate",
+            "Sec-Fetch-Dest": "document",
+        },
+    ):
+        assert ask(headers=headers(**sent), manager=listed).json["subject"] == "proxy:ann"
 
 
 def test_a_single_header_suffices(ask: Ask) -> None:

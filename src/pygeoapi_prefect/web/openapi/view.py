@@ -17,6 +17,8 @@ from pygeoapi_prefect.web.pages import Pages
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 ASSETS = "openapi/ui"
+WHO = "<!-- who -->"
+"""Place in the page for who is signed in."""
 _PAGE = files(__package__).joinpath("page.html")
 
 
@@ -41,7 +43,7 @@ class OpenApiView:
         """``GET /openapi``."""
         accept = request.headers.get("Accept")
         if negotiation.wanted(request.args.get("f"), accept) == "html":
-            return self._pages.show(self._html)
+            return self._pages.show(self._html.replace(WHO, self._pages.who()))
         response = Response(self._text(principal()), content_type=MEDIA_TYPE)
         response.vary.add("Accept")
         return response

@@ -43,6 +43,8 @@ form.addEventListener("submit", async (event) => {
   if (values === null) return;
   const async_ = document.getElementById("async");
   const headers = { "Content-Type": "application/json", Accept: "application/json" };
+  const signedIn = document.querySelector("[data-token]");
+  if (signedIn) headers["X-CSRF-Token"] = signedIn.dataset.token;
   if (!async_ || async_.checked) headers.Prefer = "respond-async";
   tell("Sent; waiting for the response ...", "info");
   try {

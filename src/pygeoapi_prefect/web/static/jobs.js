@@ -59,7 +59,10 @@ for (const button of document.querySelectorAll("[data-delete]")) {
   button.addEventListener("click", async () => {
     if (!confirm(button.textContent + "?")) return;
     button.disabled = true;
-    const reply = await fetch(button.dataset.delete, { method: "DELETE", headers: { Accept: "application/json" } });
+    const headers = { Accept: "application/json" };
+    const signedIn = document.querySelector("[data-token]");
+    if (signedIn) headers["X-CSRF-Token"] = signedIn.dataset.token;
+    const reply = await fetch(button.dataset.delete, { method: "DELETE", headers });
     const active = one && ACTIVE.includes(one.dataset.status);
     if (active && reply.ok) location.reload(); else location.assign(button.dataset.list);
   });

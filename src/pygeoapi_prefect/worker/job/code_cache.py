@@ -8,9 +8,14 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
+
+from pygeoapi_prefect.engine.signatures import Refused, code_digest, code_digest_of
+
+MARKER = ".complete"
+"""File that ``deploy`` writes last."""
 
 
 class Source(Protocol):
@@ -37,31 +42,51 @@ def provide(source: Source, deployment: Mapping[str, Any], cache: Path, scratch:
 
     Raises:
         Exception: Whatever the block raises if it has no such folder or cannot be reached.
+        Refused: The folder does not have the files that were signed.
     """
     path = str(deployment["path"])
     if not is_immutable(deployment):
         target = scratch / "code"
         target.mkdir()
         source.get_directory(from_path=path, local_path=str(target))
+        _check(target, code_digest_of(deployment))
         return target
-    key = f"{deployment['storage_document_id']}/{path}"
+    key = f"{deployment['storage_document_id']}/{path}/{code_digest_of(deployment)}"
     target = cache / hashlib.sha256(key.encode()).hexdigest()[:32]
     if not target.is_dir():
-        _download(source, path, target)
+        _download(source, path, target, code_digest_of(deployment))
     return target
 
 
-def _download(source: Source, path: str, target: Path) -> None:
+def _download(source: Source, path: str, target: Path, digest: str | None) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=target.parent, prefix="partial-"))
     try:
         source.get_directory(from_path=path, local_path=str(partial))
+        _check(partial, digest)
         partial.rename(target)
     except OSError:
         if not target.is_dir():  # else another run was quicker
             raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check(folder: Path, digest: str | None) -> None:
+    """Check that a folder has exactly the files that were signed, besides the mark of ``deploy``.
+
+    Raises:
+        Refused: It has not.
+    """
+    if digest is not None and code_digest(_files(folder)) != digest:
+        raise Refused("the code in the store is not the code that was signed")
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*")}
+    for path in sorted(found):
+        if path != MARKER and not found[path].is_dir():
+            yield path, found[path].read_bytes()
 
 
 def enter(code: Path, scratch: Path) -> None:

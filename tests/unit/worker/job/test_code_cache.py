@@ -2,10 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import override
+from typing import Any, override
 
 import pytest
 
+from pygeoapi_prefect.engine.signatures import SIGNATURE, Refused, code_digest
 from pygeoapi_prefect.worker.job import code_cache
 
 VERSION = "0123456789abcdef"
@@ -62,6 +63,55 @@ def test_only_folders_named_by_their_content_are_kept(
     changes: dict[str, str | None], immutable: bool
 ) -> None:
     assert code_cache.is_immutable(deployment(**changes)) is immutable
+
+
+def signed(*files: tuple[str, bytes]) -> dict[str, Any]:
+    """A deployment whose code was signed with these files."""
+    mark = {"code": code_digest(files), "hmac": ""}
+    return {**deployment(), "job_variables": {SIGNATURE: mark}}
+
+
+CODE = ("package/process.py", b"VALUE = 1\n")
+
+
+def test_signed_code_is_checked_besides_the_mark_of_the_upload(
+    source: Folder, tmp_path: Path, scratch: Path
+) -> None:
+    (source.root / "p" / VERSION / ".complete").write_text("now")
+    found = code_cache.provide(source, signed(CODE), tmp_path / "cache", scratch)
+    assert (found / "package" / "process.py").read_text() == "VALUE = 1\n"
+
+
+@pytest.mark.parametrize("name", ["json.py", "package/more.py", ".hidden", "package/.complete"])
+def test_a_file_that_was_not_signed_is_refused(
+    source: Folder, tmp_path: Path, scratch: Path, name: str
+) -> None:
+    added = source.root / "p" / VERSION / name
+    added.write_text("evil")
+    with pytest.raises(Refused, match="not the code that was signed"):
+        code_cache.provide(source, signed(CODE), tmp_path / "cache", scratch)
+    added.unlink()
+    assert code_cache.provide(source, signed(CODE), tmp_path / "cache", scratch).is_dir()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_changed_or_missing_code_is_refused(
+    source: Folder, tmp_path: Path, scratch: Path, *, kept: bool
+) -> None:
+    made = signed(("package/process.py", b"VALUE = 2\n")) if kept else signed(CODE, ("x", b""))
+    with pytest.raises(Refused):
+        code_cache.provide(source, made, tmp_path / "cache", scratch)
+
+
+def test_code_that_can_change_is_checked_each_time(
+    source: Folder, tmp_path: Path, scratch: Path
+) -> None:
+    made = signed(CODE) | {"version": "another"}
+    code_cache.provide(source, made, tmp_path / "cache", scratch)
+    (source.root / "p" / VERSION / "package" / "process.py").write_text("evil")
+    (tmp_path / "later").mkdir()
+    with pytest.raises(Refused):
+        code_cache.provide(source, made, tmp_path / "cache", tmp_path / "later")
 
 
 def test_code_is_fetched_once(source: Folder, tmp_path: Path, scratch: Path) -> None:

@@ -24,7 +24,12 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from pygeoapi_prefect.access_settings import AccessSettings, RoleProcesses
+from pygeoapi_prefect.access_settings import (
+    AccessSettings,
+    OidcSettings,
+    ProxySettings,
+    RoleProcesses,
+)
 from pygeoapi_prefect.errors import ConfigurationError
 
 MAX_LIMIT = 10_000
@@ -196,7 +201,7 @@ class ManagerSettings(BaseModel):
         description="Security schemes of a reverse proxy, for the OpenAPI document only",
     )
     access: AccessSettings | None = Field(
-        default=None, description="API keys and roles; without it, everybody may do everything"
+        default=None, description="Keys, tokens and roles; without it, everybody may do everything"
     )
 
     @field_validator("access", mode="before")
@@ -208,8 +213,11 @@ class ManagerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _authenticates_once(self) -> Self:
-        if self.access is not None and self.security_schemes:
-            raise ValueError("'security_schemes' cannot be used together with 'access'")
+        by_proxy = self.access is None or self.access.proxy is not None
+        if self.security_schemes and not by_proxy:
+            raise ValueError(
+                "'security_schemes' cannot be used together with 'access' without 'access.proxy'"
+            )
         return self
 
     @field_validator("allowed_hosts")
@@ -351,6 +359,10 @@ def load_config(path: Path) -> dict[str, Any]:
 KEYS: Mapping[str, list[str]] = {
     "server.manager": [*ManagerSettings.model_fields, *CORE_KEYS],
     "server.manager.access": [*AccessSettings.model_fields],
+    "server.manager.access.oidc": [*OidcSettings.model_fields],
+    "server.manager.access.proxy": [
+        field.alias or name for name, field in ProxySettings.model_fields.items()
+    ],
     "server.manager.access.roles": [*RoleProcesses.model_fields],
     "processor.prefect": [*PrefectSettings.model_fields],
     "processor.prefect.deployment": [field.name for field in fields(PrefectDeployment)],

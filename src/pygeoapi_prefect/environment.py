@@ -94,6 +94,18 @@ class OutgoingSettings(EnvironmentSettings):
     )
 
 
+class WebSettings(EnvironmentSettings):
+    """The place of the web process."""
+
+    bind: str | None = Field(
+        default=None,
+        validation_alias="PYGEOAPI_BIND",
+        json_schema_extra={"read_by": "web"},
+        description="address at which clients reach the server; gunicorn's `--bind` if it is not "
+        "set. Without `access` it must be loopback. In Compose it is the address on the host",
+    )
+
+
 class WorkerSettings(EnvironmentSettings):
     """Behaviour of the worker."""
 

@@ -223,11 +223,11 @@ class ProcessUnavailable(ProcessError):
 
 
 class NotAuthenticated(StackError):
-    """The request has no API key, or one that is not valid.
+    """The request has no credentials, or some that are not valid.
 
     Args:
         detail: Message for the client.
-        code: Error code of RFC 6750, section 3.1; empty if the request has no key.
+        code: Error code of RFC 6750, section 3.1; empty if the request has no credentials.
     """
 
     status = HTTPStatus.UNAUTHORIZED
@@ -239,7 +239,7 @@ class NotAuthenticated(StackError):
 
 
 class AmbiguousCredentials(StackError):
-    """The request has more than one API key."""
+    """The request has credentials in more than one place."""
 
     status = HTTPStatus.BAD_REQUEST
     title = "Ambiguous credentials"
@@ -247,7 +247,7 @@ class AmbiguousCredentials(StackError):
 
 
 class Forbidden(StackError):
-    """The API key is valid, but its roles do not allow the request.
+    """The credentials are valid, but their roles do not allow the request.
 
     Args:
         detail: Message for the client.

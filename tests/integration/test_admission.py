@@ -25,6 +25,8 @@ OF_OWNER, OF_PROCESS, OF_ALL = 20, 25, 30
 NOBODY = "admission"
 COUNT = "POST /flow_runs/count"
 SOON = 30.0
+OPEN = {"anonymous": "admin"}
+"""Access control that lets everybody in: without any, no proxy may be trusted."""
 Serve = Callable[..., Any]
 
 
@@ -181,7 +183,7 @@ def test_a_synchronous_execution_is_refused_too(stack: RunningStack, serve: Serv
 
 
 def test_requests_of_one_client_are_limited(serve: Serve) -> None:
-    with serve(rate_limits=["5/minute"], trusted_proxies=1) as web:
+    with serve(rate_limits=["5/minute"], trusted_proxies=1, access=OPEN) as web:
         first, second = ({"X-Forwarded-For": f"192.0.2.{one}"} for one in (1, 2))
         replies = [web.get("/processes", headers=first) for _ in range(7)]
         assert [reply.status_code for reply in replies] == [200] * 5 + [429] * 2
@@ -202,7 +204,7 @@ def test_requests_of_one_client_are_limited(serve: Serve) -> None:
 
 
 def test_a_synchronous_execution_is_one_request(stack: RunningStack, serve: Serve) -> None:
-    with serve(rate_limits=["2/minute"], trusted_proxies=1) as web:
+    with serve(rate_limits=["2/minute"], trusted_proxies=1, access=OPEN) as web:
         from_afar = {"X-Forwarded-For": "2001:db8::1"}
         body = {"inputs": {"name": "Ada"}}
         replies = [

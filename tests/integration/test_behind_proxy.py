@@ -30,13 +30,16 @@ def web(
     """Two applications with that URL: one that trusts a proxy and a page, one that does not."""
     folder = tmp_path_factory.mktemp("proxy")
     config = yaml.safe_load(stack.config.read_text())
+    config["server"]["manager"]["access"] = {"anonymous": "admin"}  # or they would not start
+    plain = folder / "plain.yml"
+    plain.write_text(yaml.safe_dump(config, width=1000))
     config["server"]["manager"] |= {"trusted_proxies": 1, "cors_origins": [PAGE]}
     trusting = folder / "trusting.yml"
     trusting.write_text(yaml.safe_dump(config, width=1000))
     own = environment(stack.prefect_api_url)
     with (
         serving(own, trusting, folder / "trusting.log", public_url=PUBLIC) as first,
-        serving(own, stack.config, folder / "plain.log", public_url=PUBLIC) as second,
+        serving(own, plain, folder / "plain.log", public_url=PUBLIC) as second,
     ):
         yield {"trusting": first, "plain": second}
 

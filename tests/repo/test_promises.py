@@ -69,7 +69,12 @@ def test_every_environment_variable_is_documented() -> None:
         used |= {a or b for a, b in re.findall(pattern, file.read_text())}
     used |= set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "pygeoapi-config.yml").read_text())) - {"VAR"}
     prefects = {name for name in used if name.startswith("PREFECT_")}
-    of_a_request = {"CONTENT_LENGTH", "HTTP_HOST", "SERVER_PROTOCOL"}  # WSGI's environ
+    of_a_request = {
+        "CONTENT_LENGTH",
+        "HTTP_HOST",
+        "REMOTE_ADDR",
+        "SERVER_PROTOCOL",
+    }  # WSGI's environ
     assert used - prefects - of_a_request - {"PYTHONPATH", "TMPDIR"} <= documented
 
 

@@ -118,6 +118,7 @@ class ComposeStack(Door):
         self.settings = {
             "COMPOSE_PROJECT_NAME": self.project,
             "PYGEOAPI_PORT": str(port),
+            "PYGEOAPI_BIND": "127.0.0.1",
             "PYGEOAPI_URL": f"http://localhost:{port}",
             "PREFECT_UI_PORT": str(ui),
             "MINIO_CONSOLE_PORT": str(console),

@@ -143,11 +143,6 @@ _LISTS = {
     "encoding-bomb": {"Accept-Encoding": "gzip," * 1000},
     "cookies": {"Cookie": "a=b;" * 1900},
     "cookie-quotes": {"Cookie": 'a="' + "\\073" * 1800},
-    "forwarded-host": {"X-Forwarded-Host": "evil.example<script>"},
-    "forwarded-proto": {"X-Forwarded-Proto": "javascript"},
-    "forwarded-prefix": {"X-Forwarded-Prefix": "//evil.example"},
-    "forwarded-for": {"X-Forwarded-For": "127.0.0.1, " * 600},
-    "forwarded": {"Forwarded": 'for="[::1";host="evil.example'},
     "method-override": {"X-HTTP-Method-Override": "DELETE"},
     "original-url": {"X-Original-URL": "/../../etc/passwd", "X-Rewrite-URL": "/x"},
     "origin": {"Origin": "null"},
@@ -165,7 +160,16 @@ _LISTS = {
     "shellshock": {"User-Agent": "() { :; }; /bin/cat /etc/passwd"},
     "log4shell": {"User-Agent": "${jndi:ldap://127.0.0.1/a}", "Referer": "${jndi:dns://x}"},
 }
+_FORWARDED = {
+    "forwarded-host": {"X-Forwarded-Host": "evil.example<script>"},
+    "forwarded-proto": {"X-Forwarded-Proto": "javascript"},
+    "forwarded-prefix": {"X-Forwarded-Prefix": "//evil.example"},
+    "forwarded-for": {"X-Forwarded-For": "127.0.0.1, " * 600},
+    "forwarded": {"Forwarded": 'for="[::1";host="evil.example'},
+}
+"""Headers of proxies: the server of these tests is open, so there must be none."""
 HEADERS = [
+    *(get("header", name, "/processes", 403, **fields) for name, fields in _FORWARDED.items()),
     *(
         get("header", name, "/processes", 200, 304, 400, 406, **fields)
         for name, fields in _LISTS.items()

@@ -318,15 +318,14 @@ def test_access_is_open_without_the_key_and_closed_with_it() -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({}, "set 'keys', 'anonymous' or both"),
-        ({"anonymous": "none"}, "set 'keys', 'anonymous' or both"),
+        ({}, "set 'keys', 'oidc', 'proxy' or 'anonymous'"),
+        ({"anonymous": "none"}, "set 'keys', 'oidc', 'proxy' or 'anonymous'"),
         (None, "must not be empty; remove the key"),
         ({"anonymous": None}, "server.manager.access.anonymous: "),
         ({"anonymous": "root"}, "server.manager.access.anonymous: "),
         ({"anonymous_": "read"}, "access.anonymous_: unknown key; did you mean anonymous?"),
         ({"key": "/k"}, "access.key: unknown key; did you mean keys?"),
-        ({"keys": "/k", "oidc": {}}, "server.manager.access.oidc: unknown key"),
-        ({"keys": "/k", "proxy": {}}, "server.manager.access.proxy: unknown key"),
+        ({"oidc": {}}, "server.manager.access.oidc.issuer: Field required"),
         ({"keys": "k"}, "server.manager.access.keys: Value error, must be an absolute path"),
         ({"keys": "/k", "roles": {"executes": ["p"]}}, "unknown key; did you mean execute?"),
         ({"keys": "/k", "roles": {"admin": ["p"]}}, "server.manager.access.roles.admin: unknown"),
@@ -336,6 +335,87 @@ def test_access_is_open_without_the_key_and_closed_with_it() -> None:
 def test_a_wrong_setting_of_access_is_refused(values: Any, told: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         settings(manager={"access": values})
+    assert told in str(caught.value)
+
+
+OIDC: dict[str, Any] = {
+    "issuer": "https://sso.example.org/realms/geo",
+    "audience": "geo",
+    "roles": {"geo-user": "execute"},
+}
+
+
+def test_oidc_has_defaults_that_suit_keycloak() -> None:
+    found = access(oidc=OIDC).oidc
+    assert found.audience == ("geo",)
+    assert found.types == ("JWT", "at+jwt")
+    assert found.of(["geo-user", "x"]) == {"execute"}
+    assert found.of(["x"]) == set()
+    assert access(oidc={**OIDC, "default_role": "read"}).oidc.of(["x"]) == {"read"}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"issuer": "sso.example.org"}, "oidc.issuer: Value error, must be an http or https URL"),
+        ({"issuer": "https://"}, "oidc.issuer: Value error, must be an http or https URL"),
+        ({"issuer": "https://a.test/?x=1"}, "must have no query, fragment or user"),
+        ({"issuer": "https://me@a.test/"}, "must have no query, fragment or user"),
+        ({"audience": []}, "server.manager.access.oidc.audience: "),
+        ({"audience": ""}, "server.manager.access.oidc.audience"),
+        ({"roles": {}}, "set 'roles', 'default_role' or both"),
+        ({"roles": {"a": "root"}}, "server.manager.access.oidc.roles.a: "),
+        ({"algorithms": ["none"]}, "server.manager.access.oidc.algorithms.0: "),
+        ({"algorithms": ["HS256"]}, "server.manager.access.oidc.algorithms.0: "),
+        ({"algorithms": []}, "server.manager.access.oidc.algorithms: "),
+        ({"types": []}, "server.manager.access.oidc.types: "),
+        ({"leeway_seconds": 301}, "server.manager.access.oidc.leeway_seconds: "),
+        ({"role_claim": "x"}, "oidc.role_claim: unknown key; did you mean roles_claim?"),
+    ],
+)
+def test_a_wrong_setting_of_oidc_is_refused(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        access(oidc={**OIDC, **values})
+    assert told in str(caught.value)
+
+
+PROXY: dict[str, Any] = {
+    "user_header": "Remote-User",
+    "from": ["10.0.0.0/8", "192.0.2.1"],
+    "default_role": "execute",
+}
+
+
+def test_users_of_a_proxy_come_from_its_networks() -> None:
+    found = access(proxy=PROXY).proxy
+    assert found.roles_header is None
+    trusted = ("10.1.2.3", "192.0.2.1", "::ffff:10.1.2.3", "192.0.2.2", "::1", "", "unix:")
+    assert [found.trusts(address) for address in trusted] == [True] * 3 + [False] * 4
+    assert access(proxy={**PROXY, "from": "::1"}).proxy.trusts("::1")
+    login = {"login": {"type": "http", "scheme": "basic"}}
+    assert settings(manager={"access": {"proxy": PROXY}, "security_schemes": login}).manager.access
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"user_header": "Authorization"}, "proxy.user_header: Value error, 'Authorization' has"),
+        ({"roles_header": "cookie"}, "proxy.roles_header: Value error, 'cookie' has"),
+        ({"user_header": "Remote_User"}, "server.manager.access.proxy.user_header: "),
+        ({"user_header": ""}, "server.manager.access.proxy.user_header: "),
+        ({"from": []}, "server.manager.access.proxy.from: "),
+        ({"from": ["proxy"]}, "server.manager.access.proxy.from.0: "),
+        ({"from": ["10.0.0.1/8"]}, "server.manager.access.proxy.from.0: "),
+        ({"from": ["10.0.0.0/8", "0.0.0.0/0"]}, "proxy.from: Value error, must not have all"),
+        ({"from": "::/0"}, "proxy.from: Value error, must not have all"),
+        ({"networks": ["10.0.0.0/8"]}, "proxy.networks: unknown key"),
+        ({"form": []}, "proxy.form: unknown key; did you mean from?"),
+        ({"default_role": "none"}, "set 'roles', 'default_role' or both"),
+    ],
+)
+def test_a_wrong_setting_of_the_proxy_is_refused(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        access(proxy={**PROXY, **values})
     assert told in str(caught.value)
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, Self, override
 
-Proof = Literal["key", "anonymous", "open"]
+Proof = Literal["key", "token", "proxy", "anonymous", "open"]
 ANONYMOUS_SUBJECT = "anonymous"
-"""Owner of the jobs of all clients without a key. Subjects of keys have a colon in them."""
+"""Owner of the jobs of all clients without credentials. All other subjects have a colon in them."""
 
 
 class Role(IntEnum):
@@ -40,8 +40,8 @@ class Principal:
     Attributes:
         subject: Identifies them; their jobs belong to it. Empty if nobody is known.
         roles: Their roles.
-        proof: How they were identified: by a key, as somebody without one, or not at all, because
-            the server is open.
+        proof: How they were identified: by a key, by an access token, by a proxy in front, as
+            somebody without credentials, or not at all, because the server is open.
         name: Readable name; empty if there is none.
         processes: Identifiers of the processes that they may use; None means all.
     """
@@ -55,6 +55,11 @@ class Principal:
     def has(self, role: Role) -> bool:
         """Return true if they have a role, or one above it."""
         return any(one >= role for one in self.roles)
+
+    @property
+    def is_identified(self) -> bool:
+        """True if they have proved who they are."""
+        return self.proof not in ("anonymous", "open")
 
     @property
     def is_admin(self) -> bool:

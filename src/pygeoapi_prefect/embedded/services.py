@@ -168,6 +168,7 @@ def web_environment(layout: Layout) -> dict[str, str]:
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             "PYGEOAPI_CONFIG": str(layout.config),
             "PYGEOAPI_URL": layout.url,
+            "PYGEOAPI_BIND": "127.0.0.1",
             "PREFECT_UI_URL": layout.prefect_url,
             "RESULT_BLOCK": f"{LOCAL_BLOCK}/{RESULT_BLOCK}",
             "CODE_BLOCK": f"{LOCAL_BLOCK}/{CODE_BLOCK}",

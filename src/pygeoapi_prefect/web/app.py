@@ -19,21 +19,25 @@ from pygeoapi_prefect.access import audit as audit_log
 from pygeoapi_prefect.access import sessions
 from pygeoapi_prefect.access.gate import Gate
 from pygeoapi_prefect.engine import client
+from pygeoapi_prefect.environment import WebSettings
 from pygeoapi_prefect.errors import ConfigurationError, UnsupportedMediaType
 from pygeoapi_prefect.jobs import expiry, owner
 from pygeoapi_prefect.jobs.callbacks import Callbacks
 from pygeoapi_prefect.jobs.retry_queue import in_background
 from pygeoapi_prefect.manager import PrefectManager
 from pygeoapi_prefect.models.message import listed
+from pygeoapi_prefect.outgoing import configured
 from pygeoapi_prefect.web import (
     answers,
     audit,
     conformance,
     core,
     edge,
+    exposure,
     health,
     identity,
     landing,
+    named,
     names,
     origins,
     problem,
@@ -95,6 +99,7 @@ def _application() -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = manager.settings.manager.max_body_bytes
     app.config["MAX_IN_PROCESS"] = manager.settings.manager.max_in_process
     app.config["IN_PROCESS"] = [one.id for one in manager.registry if one.deployment is None]
+    exposure.check(manager.settings, WebSettings.from_env().bind)
     gate = _gate(manager)
     signed_in = _browsers(pygeoapi)
     pages = Pages(
@@ -116,6 +121,9 @@ def _application() -> Flask:
         audit_log.to_stderr()
         audit.prepare(app, ACTIONS)
     edge.prepare(app, manager.settings.manager)
+    access = manager.settings.manager.access
+    if access is not None and access.proxy is not None:
+        named.prepare(app, access.proxy)  # outside of what believes X-Forwarded-For
     rates.prepare(app, manager.settings.manager.rate_limits, identity.client)
     _start_services(manager, blocks)
     return app
@@ -136,7 +144,7 @@ def _gate(manager: PrefectManager) -> Gate | None:
         raise ConfigurationError(
             f"server.manager.access.roles: there is no process {listed(unknown)}"
         )
-    return Gate.of(access)
+    return Gate.of(access, configured.fetch)
 
 
 def _browsers(pygeoapi: Core) -> Browsers | None:

@@ -84,7 +84,7 @@ class Browsers:
         known: Principal | None = g.get("principal")
         if "session" in g and known is not None:
             return Visitor(known.name, self._sessions.token(g.session), here=self._here())
-        return Visitor(may_sign_in=known is None or known.proof != "key", here=self._here())
+        return Visitor(may_sign_in=known is None or not known.is_identified, here=self._here())
 
     def begin(self) -> Response:
         """Answer the form: its key, which was verified, gets a session."""

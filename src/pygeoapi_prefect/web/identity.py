@@ -1,6 +1,8 @@
 """Identity of a request: turned into a principal once, before anything else looks at it."""
 
 import logging
+import time
+from datetime import UTC, datetime, timedelta
 
 from flask import Flask, Response, g, request
 
@@ -9,13 +11,16 @@ from pygeoapi_prefect.access.keys import prefix_of
 from pygeoapi_prefect.access.operations import least_role
 from pygeoapi_prefect.access.principal import Principal, Role, of_open_server
 from pygeoapi_prefect.errors import NotAuthenticated, TooManyRequests
-from pygeoapi_prefect.web import browsers, edge
+from pygeoapi_prefect.models.message import clean
+from pygeoapi_prefect.web import browsers, edge, exposure, named
 from pygeoapi_prefect.web.browsers import Browsers
 from pygeoapi_prefect.web.rates import Rates
+from pygeoapi_prefect.web.waiting import ARRIVED, RESUMED
 
 LOGGER = logging.getLogger(__name__)
 FAILURES = "20/minute"
-"""Invalid keys of one address that get 401; further ones get 429. Valid keys are not affected."""
+"""Invalid credentials of one address that get 401; further ones get 429. Valid ones are not
+affected."""
 HEADERS = ("Authorization", "X-API-Key")
 NOBODY = Principal()
 """The principal of a request that has not been looked at; it has no role."""
@@ -34,6 +39,7 @@ def prepare(app: Flask, gate: Gate | None, prefix: str, signed_in: Browsers | No
 
     def identify() -> None:
         if gate is None:
+            _reject_forwarded()
             g.principal = of_open_server(edge.client(request.remote_addr))
             return
         g.principal = NOBODY  # until it is proved
@@ -54,9 +60,21 @@ def principal() -> Principal:
 
 
 def client() -> str:
-    """Whom the current request counts for: the holder of its key, or else an address."""
+    """Whom the current request counts for: a known client, or else an address."""
     known = principal()
-    return known.subject if known.proof == "key" else edge.client(request.remote_addr)
+    return known.subject if known.is_identified else edge.client(request.remote_addr)
+
+
+def _reject_forwarded() -> None:
+    """Reject a request that came through a proxy: an open server is for its own machine only."""
+    header = exposure.forwarding(request.headers.keys())
+    if header is not None:
+        told = "a request with %s is rejected: behind a proxy, server.manager.access is required"
+        LOGGER.warning(told, header)
+        raise exposure.ThroughProxy(
+            "This server is open to its own machine only, and the request came through a proxy; "
+            "its operator can configure server.manager.access"
+        )
 
 
 def _least_role(prefix: str) -> Role | None:
@@ -67,24 +85,41 @@ def _least_role(prefix: str) -> Role | None:
 
 
 def _proved(gate: Gate, failures: Rates, signed_in: Browsers | None) -> Principal:
-    sent = browsers.sent_key()
-    if sent is None:
+    by_proxy = named.named_of(request.environ)  # it may send an Authorization of its own
+    sent = None if by_proxy else browsers.sent_key()
+    if sent is None and not by_proxy:
         sent = credentials(*map(request.headers.get, HEADERS))
-    if sent is None and signed_in is not None and (holder := signed_in.holder(gate)) is not None:
-        return holder
+        holder = signed_in.holder(gate) if sent is None and signed_in is not None else None
+        if holder is not None:
+            return holder
     try:
-        return gate.principal(sent)
-    except NotAuthenticated:
+        if by_proxy:
+            return gate.named(*by_proxy)
+        return gate.principal(sent, _arrival())
+    except NotAuthenticated as invalid:
         address = edge.client(request.remote_addr)
         try:
             failures.count(address)
         except TooManyRequests as error:
-            told = "Too many requests with an invalid API key; try again later"
+            told = "Too many requests with an invalid API key or access token; try again later"
             raise TooManyRequests(told, error.retry_after or 1) from None
-        LOGGER.warning(
-            "an API key from %s is invalid: %s", address, prefix_of(sent or "") or "no prefix"
-        )
+        prefix = prefix_of(sent or "")
+        if prefix is not None:
+            LOGGER.warning("an API key from %s is invalid: %s", address, prefix)
+        else:
+            LOGGER.warning("credentials from %s are rejected: %s", address, clean(invalid))
         raise
+
+
+def _arrival() -> datetime | None:
+    """Arrival of a request that is looked at again after its wait; None for a new one.
+
+    A token that expires while its client waits for results still gets them.
+    """
+    if RESUMED not in request.environ:
+        return None
+    waited = time.monotonic() - request.environ[ARRIVED]
+    return datetime.now(UTC) - timedelta(seconds=waited)
 
 
 def _keep_apart(response: Response) -> Response:
@@ -92,6 +127,6 @@ def _keep_apart(response: Response) -> Response:
     response.vary.update((*HEADERS, "Cookie"))
     if "session" in g:  # a browser shows no page again after its reader has signed out
         response.headers["Cache-Control"] = "no-store"
-    elif principal().proof == "key":
+    elif principal().is_identified:
         response.headers.setdefault("Cache-Control", "private")
     return response

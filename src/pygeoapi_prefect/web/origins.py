@@ -17,6 +17,7 @@ from werkzeug.datastructures import Headers
 
 from pygeoapi_prefect.config import ANY, Settings
 from pygeoapi_prefect.errors import UnsupportedMediaType
+from pygeoapi_prefect.web import named
 from pygeoapi_prefect.web.rates import PROBES
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -44,6 +45,10 @@ def prepare(app: Flask, settings: Settings) -> None:
         host = request.headers.get("Host")
         if host and ANY not in hosts and request.endpoint not in PROBES:
             _check_host(host, hosts)
+        if named.named_of(request.environ):  # by the proxy, whose cookie a browser has sent
+            own = own_origins(settings)
+            if not may_have_cookies(request.method, request.headers, own):
+                named.forget(request.environ)
         if request.method in SAFE:
             return
         origin = request.headers.get("Origin")

@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import UnsupportedMediaType as WrongMediaType
 
+from pygeoapi_prefect.access.issuer import IssuerUnavailable
 from pygeoapi_prefect.errors import (
     InvalidJobParameterError,
     JobError,
@@ -68,7 +69,7 @@ def _unreadable(_error: Exception) -> Parts:
 def _stack_error(error: StackError) -> Parts:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # A client provokes those of a job, and of a bound, as often as it likes.
-        is_provoked = isinstance(error, (JobError, TooBusy))
+        is_provoked = isinstance(error, (JobError, TooBusy, IssuerUnavailable))
         level = logging.WARNING if is_provoked else logging.ERROR
         LOGGER.log(level, "%s %s: %s", request.method, clean(request.path), clean(error))
     return problem(error)

@@ -1,5 +1,6 @@
 """The gate: what a client sends, and who it is then."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,10 @@ from pygeoapi_prefect.errors import (
     Forbidden,
     NotAuthenticated,
 )
+from pygeoapi_prefect.outgoing import configured
+from support.issuer import Issuer as Provider
 
+ORIGIN = "http://127.0.0.1:1"
 NOW = datetime(2026, 11, 29, 9, 30, tzinfo=UTC)
 EMPTY: Mapping[str, tuple[str, ...]] = {}
 A_AND_B, ONLY_A = frozenset({"a", "b"}), frozenset({"a"})
@@ -39,7 +43,7 @@ def gate(
     path: Path | None, anonymous: str = "none", lists: Mapping[str, tuple[str, ...]] = EMPTY
 ) -> Gate:
     settings = {"anonymous": anonymous, "keys": path, "roles": lists}
-    return Gate.of(AccessSettings.model_validate(settings))
+    return Gate.of(AccessSettings.model_validate(settings), configured.fetch)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +144,10 @@ def test_the_highest_of_several_roles_chooses_the_list(path: Path) -> None:
     with key_file.changing(path) as keys:
         keys.append(key)
     assert (
-        Gate.of(AccessSettings(keys=path, roles=RoleProcesses(read=("a",), execute=())))
+        Gate.of(
+            AccessSettings(keys=path, roles=RoleProcesses(read=("a",), execute=())),
+            configured.fetch,
+        )
         .principal(text)
         .may_use("anything")
     )
@@ -158,3 +165,30 @@ def test_without_a_key_one_is_asked_for_and_with_one_it_is_forbidden() -> None:
     with pytest.raises(NotAuthenticated, match="needs an API key") as asked:
         require(anonymous, Role.EXECUTE)
     assert asked.value.challenge == 'Bearer realm="pygeoapi"'
+
+
+def test_what_begins_as_a_key_is_a_key_and_anything_else_a_token(path: Path) -> None:
+    """A token is verified by its issuer's keys only, and a key by the file only."""
+    key = create(path, "ann", Role.EXECUTE)
+    provider = Provider(1)
+    asked = []
+
+    def fetch(address: str) -> bytes:
+        asked.append(address)
+        return json.dumps(provider.documents()[address.removeprefix(ORIGIN)]).encode()
+
+    settings = {"keys": path, "oidc": provider.settings, "roles": {"execute": ("a",)}}
+    both = Gate.of(AccessSettings.model_validate(settings), fetch)
+    assert both.principal(key, NOW).proof == "key"
+    with pytest.raises(NotAuthenticated, match="The API key is unknown"):
+        both.principal("pygeoapi_x.y.z")
+    assert not asked
+    found = both.principal(provider.token("ann"))
+    assert (found.proof, found.name, found.processes) == ("token", "ann", ONLY_A)
+    assert found.subject not in ("key:ann", both.principal(key, NOW).subject)
+    assert found.is_identified
+    assert not both.anonymous.is_identified
+    with pytest.raises(NotAuthenticated, match="has expired"):
+        both.principal(provider.token(), datetime.now(UTC) + timedelta(hours=1))
+    with pytest.raises(NotAuthenticated, match="access token is invalid"):
+        both.principal("")

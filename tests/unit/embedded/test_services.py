@@ -100,6 +100,7 @@ def test_the_web_process_finds_the_processes_and_its_configuration() -> None:
     assert env["PYTHONPATH"] == "/project/flows:/more/flows:/mine"
     assert env["PYGEOAPI_CONFIG"] == "/project/pygeoapi-config.yml"
     assert env["PYGEOAPI_URL"] == "http://localhost:5001"
+    assert env["PYGEOAPI_BIND"] == "127.0.0.1"
     assert env["RESULT_BLOCK"] == "local-file-system/pygeoapi-results"
     assert env["CODE_BLOCK"] == "local-file-system/pygeoapi-flows"
 

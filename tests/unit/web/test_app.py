@@ -48,7 +48,7 @@ def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYGEOAPI_")}
     return subprocess.run(
         [sys.executable, "-c", script],
-        env=kept | environment,
+        env=kept | {"PYGEOAPI_BIND": "127.0.0.1"} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -136,12 +136,32 @@ def test_a_bbox_that_is_not_finite_is_not_given_to_pygeoapi(bbox: str, is_asked:
 
 
 @pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"PYGEOAPI_BIND": "0.0.0.0"}, "bound to 0.0.0.0; either set PYGEOAPI_BIND=127.0.0.1"),
+        ({"PYGEOAPI_BIND": ""}, "unknown; either set PYGEOAPI_BIND"),
+        ({"PYGEOAPI_URL": "https://geo.example.org"}, "server.url is https://geo.example.org"),
+    ],
+)
+def test_an_open_server_that_strangers_can_reach_does_not_start(
+    config: Path, environment: dict[str, str], told: str
+) -> None:
+    line = "from pygeoapi_prefect.web import app; app.create_app()"
+    prefect = {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    done = run(line, PYGEOAPI_CONFIG=str(config), **prefect, **environment)
+    assert done.returncode == app.BOOT_ERROR
+    assert "cannot start: without server.manager.access everybody may do" in done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
     ("access", "told"),
     [
         ({"keys": "{folder}/none.json"}, "none.json cannot be read: No such file"),
         ({"keys": "{folder}/damaged.json"}, "damaged.json is invalid: Invalid JSON"),
         ({"anonymous_": "read"}, "access.anonymous_: unknown key; did you mean anonymous?"),
-        ({"keys": "/k", "oidc": {}}, "server.manager.access.oidc: unknown key"),
+        ({"keys": "/k", "oidc": {}}, "server.manager.access.oidc.issuer: Field required"),
         ({"anonymous": "read", "roles": {"read": ["x"]}}, "roles: there is no process 'x'"),
         (None, "server.manager.access: Value error, must not be empty"),
     ],

@@ -15,6 +15,7 @@ from pygeoapi_prefect.access.principal import Role
 from pygeoapi_prefect.access.sessions import Sessions
 from pygeoapi_prefect.access_settings import AccessSettings
 from pygeoapi_prefect.config import Settings
+from pygeoapi_prefect.outgoing import configured
 from pygeoapi_prefect.web import browsers, identity, problem
 from pygeoapi_prefect.web.browsers import SIGN_IN, SIGN_OUT, Browsers
 
@@ -43,7 +44,7 @@ def make(tmp_path: Path, key: str) -> Make:
     def client(url: str = "http://localhost", anonymous: str = "none", prefix: str = "") -> Any:
         app = Flask("x", static_folder=None)
         access = {"keys": tmp_path / "keys.json", "anonymous": anonymous}
-        gate = Gate.of(AccessSettings.model_validate(access))
+        gate = Gate.of(AccessSettings.model_validate(access), configured.fetch)
         signed_in = Browsers(Sessions(SECRET), Settings(public_url=url), prefix)
 
         def page(told: dict[str, Any], headers: dict[str, str]) -> Response:

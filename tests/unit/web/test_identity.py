@@ -12,6 +12,7 @@ from pygeoapi_prefect.access.gate import Gate
 from pygeoapi_prefect.access.keys import generate, now
 from pygeoapi_prefect.access.principal import Role
 from pygeoapi_prefect.access_settings import AccessSettings
+from pygeoapi_prefect.outgoing import configured
 from pygeoapi_prefect.web import identity, problem, rates
 
 Make = Callable[..., Any]
@@ -38,7 +39,7 @@ def make(tmp_path: Path, keys: dict[str, str]) -> Make:
         gate = None
         if settings is not None:
             access = {"keys": tmp_path / "keys.json", **settings}
-            gate = Gate.of(AccessSettings.model_validate(access))
+            gate = Gate.of(AccessSettings.model_validate(access), configured.fetch)
 
         def page(_problem: dict[str, Any], headers: dict[str, str]) -> Response:
             return Response("page", _problem["status"], headers)
@@ -71,6 +72,23 @@ def test_without_access_the_address_owns_and_everybody_is_an_administrator(make:
         assert reply.json == {"subject": "2001:db8::/64", "proof": "open", "admin": True}
         assert "Cache-Control" not in reply.headers
         assert "Authorization" not in reply.headers.get("Vary", "")
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Anything"])
+def test_an_open_server_answers_nobody_behind_a_proxy(
+    make: Make, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """One on the same machine would make everybody an administrator."""
+    client = make(None)
+    for path in ("/jobs", "/healthz", "/none"):
+        reply = client.get(path, headers={name: "x"})
+        assert (reply.status_code, reply.json["title"]) == (403, "Not allowed")
+        assert reply.headers["Content-Type"] == "application/problem+json"
+        assert "WWW-Authenticate" not in reply.headers
+    assert len(caplog.messages) == 3
+    assert f"a request with {name} is rejected" in caplog.text
+    explicit = make({"anonymous": "admin"})
+    assert explicit.get("/jobs", headers={name: "x"}).json["admin"] is True
 
 
 def test_both_headers_prove_the_same(make: Make, keys: dict[str, str]) -> None:

@@ -68,8 +68,9 @@ def document(
         "components": components,
     }
     if settings.manager.access is not None:
-        security.declare(whole, settings.manager.access)
-    if schemes := settings.manager.security_schemes:
+        schemes = settings.manager.security_schemes
+        security.declare(whole, settings.manager.access, schemes)
+    elif schemes := settings.manager.security_schemes:
         components["securitySchemes"] = schemes
         whole["security"] = [{name: []} for name in schemes]
     return whole

@@ -19,6 +19,7 @@ from pygeoapi_prefect.access.gate import Gate
 from pygeoapi_prefect.access.principal import Principal
 from pygeoapi_prefect.access_settings import AccessSettings
 from pygeoapi_prefect.config import Settings, load_config
+from pygeoapi_prefect.outgoing import configured
 from pygeoapi_prefect.process.registry import Registry
 from pygeoapi_prefect.web.openapi.document import document
 from pygeoapi_prefect.web.openapi.security import METHODS
@@ -232,7 +233,7 @@ def test_with_access_the_document_is_valid_and_names_what_the_reader_may_use(
     access = {"anonymous": "read", "roles": {"read": ["echo"]}}
     manager = {**config["server"]["manager"], "access": access}
     settings = Settings.from_config({**config, "server": {**config["server"], "manager": manager}})
-    reader = Gate.of(AccessSettings.model_validate(access)).principal(None)
+    reader = Gate.of(AccessSettings.model_validate(access), configured.fetch).principal(None)
     whole = document(base, settings, registry)
     shown = document(base, settings, registry, "", reader)
     for one in (whole, shown):

@@ -27,7 +27,7 @@ def declared(anonymous: str) -> dict[str, Any]:
         },
     }
     settings = {"anonymous": anonymous, "keys": "/keys.json"}
-    declare(document, AccessSettings.model_validate(settings))
+    declare(document, AccessSettings.model_validate(settings), {})
     return document
 
 
@@ -50,6 +50,34 @@ def test_each_operation_says_what_it_needs(anonymous: str, without_a_key: int) -
         assert forbidden == (path != "/processes"), "every key has the role read"
     assert open_to_all == without_a_key
     assert document["components"]["securitySchemes"] == SCHEMES
+
+
+@pytest.mark.parametrize("keys", [None, "/keys.json"])
+def test_an_issuer_is_a_scheme_of_its_own(keys: str | None) -> None:
+    document: dict[str, Any] = {
+        "components": {},
+        "paths": {"/jobs": {"get": {"responses": {"200": {}}}}},
+    }
+    oidc = {"issuer": "https://sso.example.org/geo/", "audience": "geo", "default_role": "read"}
+    declare(document, AccessSettings.model_validate({"keys": keys, "oidc": oidc}), {})
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["openIdConnect"]["type"] == "openIdConnect"
+    discovery = "https://sso.example.org/geo/.well-known/openid-configuration"
+    assert schemes["openIdConnect"]["openIdConnectUrl"] == discovery
+    assert set(schemes) == {"openIdConnect", *(SCHEMES if keys else ())}
+    assert document["paths"]["/jobs"]["get"]["security"] == [{name: []} for name in schemes]
+
+
+def test_the_schemes_of_a_proxy_are_those_that_are_declared() -> None:
+    document: dict[str, Any] = {
+        "components": {},
+        "paths": {"/jobs": {"get": {"responses": {"200": {}}}}},
+    }
+    proxy = {"user_header": "Remote-User", "from": "192.0.2.1", "default_role": "read"}
+    login = {"login": {"type": "http", "scheme": "basic"}}
+    declare(document, AccessSettings.model_validate({"proxy": proxy}), login)
+    assert document["components"]["securitySchemes"] == login
+    assert document["paths"]["/jobs"]["get"]["security"] == [{"login": []}]
 
 
 def test_what_is_referred_to_is_there() -> None:

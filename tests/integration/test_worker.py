@@ -379,8 +379,9 @@ def test_jobs_of_a_queue_of_a_higher_priority_go_first_and_let_others_in(
     finally:
         worker.stop(60)
     began = {job: pool.notes(job)[0]["began"] for job in (*others, *first)}
-    assert min(began, key=lambda job: began[job]) in first
-    assert max(began, key=lambda job: began[job]) in first
+    order = sorted(began, key=lambda job: began[job])
+    assert set(order[:2]) & set(first)  # two are claimed at once
+    assert order[-1] in first
 
 
 def test_the_stock_worker_runs_the_same_deployments(stack: RunningStack, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ only known names are answered.
 """
 
 from collections.abc import Collection
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flask import Flask, request
@@ -18,6 +17,7 @@ from werkzeug.datastructures import Headers
 from pygeoapi_prefect.config import ANY, Settings
 from pygeoapi_prefect.errors import UnsupportedMediaType
 from pygeoapi_prefect.web import named
+from pygeoapi_prefect.web.exposure import is_loopback
 from pygeoapi_prefect.web.rates import PROBES
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -78,14 +78,6 @@ def name_of(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower().rstrip(".")
-
-
-def is_loopback(name: str) -> bool:
-    """Return true for a name or an address by which a machine reaches itself."""
-    try:
-        return name == "localhost" or ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def own_origins(settings: Settings) -> tuple[str, str]:

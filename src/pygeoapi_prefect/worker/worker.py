@@ -91,11 +91,6 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
         self._services: list[asyncio.Task[None]] = []
         self._settings = WorkerSettings.from_env()
         self._key = SigningSettings.from_env().key
-        os.environ.pop("PYGEOAPI_DEPLOYMENT_KEY", None)  # jobs inherit the environment
-        if self._key is None:
-            LOGGER.warning(
-                "PYGEOAPI_DEPLOYMENT_KEY is not set: runs of all deployments are started"
-            )
         self._forks = ForkServers(JOB_PROGRAM, self._settings.preload)
         self._claims: Claims | None = None
 
@@ -103,6 +98,11 @@ class PygeoapiWorker(BaseWorker[JobConfiguration, Variables, WorkerResult]):
 
     @override
     async def setup(self) -> None:
+        os.environ.pop("PYGEOAPI_DEPLOYMENT_KEY", None)  # jobs inherit the environment
+        if self._key is None:
+            LOGGER.warning(
+                "PYGEOAPI_DEPLOYMENT_KEY is not set: runs of all deployments are started"
+            )
         self._folder = Path(tempfile.mkdtemp(prefix="pygeoapi-worker-"))
         process_tree.adopt()
         forks = asyncio.create_task(self._forks.start())

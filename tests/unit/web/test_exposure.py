@@ -125,3 +125,22 @@ def test_the_server_tells_its_addresses(
     monkeypatch.setenv(serving.BIND, given or "")
     serving.on_starting(Server(*address))
     assert os.environ[serving.BIND] == told
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("localhost.evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("10.0.0.1", False),
+        ("0.0.0.0", False),
+        ("", False),
+    ],
+)
+def test_loopback(name: str, expected: bool) -> None:
+    assert exposure.is_loopback(name) is expected

@@ -46,24 +46,6 @@ def test_the_name_in_a_host(host: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("localhost", True),
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("localhost.evil.example", False),
-        ("127.0.0.1.evil.example", False),
-        ("10.0.0.1", False),
-        ("0.0.0.0", False),
-        ("", False),
-    ],
-)
-def test_loopback(name: str, expected: bool) -> None:
-    assert origins.is_loopback(name) is expected
-
-
-@pytest.mark.parametrize(
     ("url", "origin"),
     [
         (PUBLIC, "https://geo.example.org"),

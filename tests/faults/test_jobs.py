@@ -14,6 +14,7 @@ from support.workers import Pool, Worker
 
 NEIGHBOURS = 12
 DISK_KILOBYTES = 8 << 10
+NO_SPACE = "No space left on device"
 SECONDS = 120
 """Until all have ended, of which two take their time limit of 10 s."""
 FAILED = "The process failed (job {job})"
@@ -98,11 +99,16 @@ def test_a_full_disk_of_a_worker(place: Place, tmp_path: Path) -> None:
             assert pool.wait(pool.submit("ok"))["state_type"] == "COMPLETED"
             filling = pool.wait(pool.submit("fill"))
             assert filling["state_type"] == "FAILED"
-            assert "No space left on device" in filling["state"]["message"]
+            assert NO_SPACE in filling["state"]["message"]
+            lingering = pool.submit("linger")
+            pool.wait_for_note(lingering)
             crowding = pool.submit("crowd")
             wait_for(lambda: len(pool.notes(crowding)) == 2, 30, "the disk is full")
             others = [pool.submit("ok") for _ in range(3)]
-            assert {pool.wait(run_id)["state_type"] for run_id in others} == {"COMPLETED"}
+            for end in (pool.wait(run_id)["state"] for run_id in others):  # it may need a page
+                assert end["type"] == "COMPLETED" or NO_SPACE in end["message"], end
+            pool.let_go(lingering)
+            assert pool.wait(lingering)["state_type"] == "COMPLETED"
             pool.cancel(crowding)
             assert pool.wait(crowding)["state_type"] == "CANCELLED"
             wait_for(lambda: disk_usage(disk).free > DISK_KILOBYTES << 9, 10, "it has space")

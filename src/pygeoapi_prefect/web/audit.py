@@ -26,9 +26,10 @@ def prepare(app: Flask, actions: Actions) -> None:
 
     def write(response: Response) -> Response:
         action = actions.get((request.method, request.endpoint or ""))
-        if action is not None and waiting.resumed_of(request.environ) is not None:
+        is_refused = response.status_code in REFUSED
+        if waiting.resumed_of(request.environ) is not None and not is_refused:
             return response  # it was written when the job was accepted
-        if action is not None or response.status_code in REFUSED:
+        if action is not None or is_refused:
             _write(action or ACCESS, response.status_code)
         return response
 

@@ -88,8 +88,9 @@ class Browsers:
 
     def begin(self) -> Response:
         """Answer the form: its key, which was verified, gets a session."""
+        known: Principal = g.principal
         prefix = prefix_of(sent_key() or "")
-        if prefix is None:
+        if prefix is None or known.proof != "key":
             raise exceptions.BadRequest("The form has no API key")
         response = self._onwards(self._here())
         response.set_cookie(
@@ -111,7 +112,7 @@ class Browsers:
     def _here(self) -> str:
         """The path of the current page, as browsers see it; of the form's, the page before it."""
         if request.endpoint == SIGN_IN:
-            path = _field("next") or request.args.get("next", "")
+            path = _next()
         else:
             path = self._base + quote(request.path.removeprefix(self._prefix))
             if request.query_string:
@@ -133,6 +134,14 @@ def sent_key() -> str | None:
         return None
     key = _field("key")
     return None if key is None else key.strip()
+
+
+def _next() -> str:
+    """The path that the sign-in leads to; a body that is too large is answered with a page, too."""
+    try:
+        return _field("next") or request.args.get("next", "")
+    except exceptions.HTTPException:
+        return request.args.get("next", "")
 
 
 def _field(name: str) -> str | None:

@@ -85,8 +85,9 @@ def _least_role(prefix: str) -> Role | None:
 
 
 def _proved(gate: Gate, failures: Rates, signed_in: Browsers | None) -> Principal:
-    by_proxy = named.named_of(request.environ)  # it may send an Authorization of its own
-    sent = None if by_proxy else browsers.sent_key()
+    sent = browsers.sent_key()  # whoever signs in proves it, also behind a proxy
+    # The proxy may send an Authorization of its own.
+    by_proxy = named.named_of(request.environ) if sent is None else None
     if sent is None and not by_proxy:
         sent = credentials(*map(request.headers.get, HEADERS))
         holder = signed_in.holder(gate) if sent is None and signed_in is not None else None

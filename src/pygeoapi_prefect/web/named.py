@@ -12,6 +12,7 @@ from flask import Flask
 
 from pygeoapi_prefect.access_settings import ProxySettings
 from pygeoapi_prefect.web.protocol import Wsgi
+from pygeoapi_prefect.web.server.environ import REPEATED
 
 NAMED = "pygeoapi_prefect.named"
 """User and roles in the environment of WSGI; no header has a name without ``HTTP_``."""
@@ -30,7 +31,9 @@ def apart(app: Wsgi, settings: ProxySettings) -> Wsgi:
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         user, roles = (_text(environ.pop(key, "")) for key in (user_key, roles_key))
         if user and settings.trusts(environ.get("REMOTE_ADDR", "")):
-            environ[NAMED] = (user, roles)
+            # One of two headers may be of the client. The gate rejects a user with a comma.
+            is_sure = roles_key not in environ.get(REPEATED, ())
+            environ[NAMED] = (user, roles if is_sure else "")
         return app(environ, start_response)
 
     return call

@@ -5,6 +5,7 @@ gunicorn leaves these to the application.
 
 import re
 from collections.abc import Callable, Iterable
+from ipaddress import IPv6Address
 from typing import Any
 
 from flask import Flask, request
@@ -41,11 +42,21 @@ def measured(app: Wsgi) -> Wsgi:
     return call
 
 
+def is_host(host: str) -> bool:
+    """Return true for a valid header ``Host`` (RFC 9110, section 7.2)."""
+    if not _HOST.fullmatch(host):
+        return False
+    try:
+        return not host.startswith("[") or bool(IPv6Address(host[1:].partition("]")[0]))
+    except ValueError:
+        return False
+
+
 def _check() -> None:
     host = request.headers.get("Host")
     if host is None and request.environ[PROTOCOL] == "HTTP/1.1":
         raise exceptions.BadRequest("The header Host is missing")
-    if host is not None and not _HOST.fullmatch(host):
+    if host is not None and not is_host(host):
         raise exceptions.BadRequest("The header Host is invalid")
     if request.headers.get("Expect", CONTINUE).strip().lower() != CONTINUE:
         raise exceptions.ExpectationFailed(

@@ -90,6 +90,7 @@ class Plans:
         deployment = await self._api.deployment(str(run["deployment_id"]))
         if self._key is not None:
             signatures.verify(deployment, self._key)
+            signatures.verify_run(run, deployment)  # before Prefect resolves what it refers to
         variables = merged(deployment.get("job_variables") or {}, run.get("job_variables") or {})
         configuration = await JobConfiguration.from_template_and_values(
             self._template(), variables, client=self._client

@@ -91,6 +91,11 @@ def test_a_client_that_has_waited_has_one_line(client: Any, lines: Lines) -> Non
     assert len(lines()) == 1
 
 
+def test_a_refusal_after_a_wait_has_a_line(client: Any, lines: Lines) -> None:
+    client.post("/processes/refused/execution", environ_base={waiting.RESUMED: object()})
+    assert [(one["outcome"], one["status"]) for one in lines()] == [("refused", 403)]
+
+
 @pytest.mark.parametrize("sent", ["", "a b", "x" * 129, "a\tb", "{}"])
 def test_a_request_id_of_another_form_is_left_out(client: Any, lines: Lines, sent: str) -> None:
     client.delete("/jobs/own", headers={"X-Request-ID": sent})

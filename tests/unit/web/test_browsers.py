@@ -16,7 +16,7 @@ from pygeoapi_prefect.access.sessions import Sessions
 from pygeoapi_prefect.access_settings import AccessSettings
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.outgoing import configured
-from pygeoapi_prefect.web import browsers, identity, problem
+from pygeoapi_prefect.web import browsers, identity, named, problem
 from pygeoapi_prefect.web.browsers import SIGN_IN, SIGN_OUT, Browsers
 
 Make = Callable[..., Any]
@@ -85,6 +85,24 @@ def test_a_key_begins_a_session_and_leads_back(make: Make, key: str) -> None:
     assert seen.json["token"]
     assert seen.headers["Cache-Control"] == "no-store"
     assert "Cookie" in seen.vary
+
+
+def test_whom_the_proxy_names_needs_the_key_too(make: Make, key: str) -> None:
+    """The beginning of a key is in logs: together with a user of the proxy it proves nothing."""
+    client = make()
+    environ = {named.NAMED: ("mallory", "")}
+    reply = sign_in(client, key[:17] + "_" + "A" * 43, environ_base=environ)
+    assert reply.status_code == 401
+    assert "Set-Cookie" not in reply.headers
+    assert sign_in(client, key, environ_base=environ).status_code == 303
+
+
+def test_a_form_that_is_too_large_is_answered(make: Make) -> None:
+    client = make()
+    client.application.config["MAX_CONTENT_LENGTH"] = 10
+    reply = sign_in(client, "x" * 100)
+    assert reply.status_code == 413
+    assert reply.text.startswith("page: ")
 
 
 def test_under_tls_the_cookie_is_of_this_host_alone(make: Make, key: str) -> None:

@@ -1,6 +1,7 @@
 """Users whom a proxy names: believed on its own connection, and on no other."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pygeoapi_prefect.access_settings import AccessSettings
 from pygeoapi_prefect.config import Settings
 from pygeoapi_prefect.outgoing import configured
 from pygeoapi_prefect.web import edge, identity, named, origins, problem
+from pygeoapi_prefect.web.server.environ import REPEATED, environ
 
 PROXY, STRANGER = "192.0.2.10", "198.51.100.7"
 SETTINGS: dict[str, Any] = {
@@ -113,6 +115,31 @@ def test_a_user_that_is_not_one_is_rejected(
     assert reply.status_code == 401
     assert "has named no valid user" in reply.json["detail"]
     assert "has named no valid user" in caplog.text
+
+
+def test_roles_that_were_sent_twice_do_not_count(ask: Ask) -> None:
+    """One of the two headers may be of the client, whose proxy has added its own."""
+    scope = {
+        "method": "GET", "http_version": "1.1", "raw_path": b"/jobs", "query_string": b"",
+        "client": (PROXY, 1), "server": ("localhost", 80),
+    }  # fmt: skip
+    sent = [(b"remote-user", b"ann"), (b"remote-groups", b"geo"), (b"remote-groups", b"ops")]
+    once = environ(scope | {"headers": sent[:2]}, BytesIO())
+    twice = environ(scope | {"headers": sent}, BytesIO())
+    assert REPEATED not in once
+    assert twice[REPEATED] == {"HTTP_REMOTE_GROUPS"}
+    seen: list[Any] = []
+    settings = AccessSettings.model_validate({"proxy": SETTINGS}).proxy
+    assert settings is not None
+
+    def keep(found: dict[str, Any], _: object) -> list[bytes]:
+        seen.append(named.named_of(found))
+        return []
+
+    app = named.apart(keep, settings)
+    for one in (once, twice):
+        app(one, None)
+    assert seen == [("ann", "geo"), ("ann", "")]
 
 
 def test_names_beyond_ascii_are_read_in_utf8(ask: Ask) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
+REPEATED = "pygeoapi_prefect.repeated"
+"""Names of the headers that were sent more than once, in the environment."""
 OWN_NAMES = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
@@ -58,4 +60,6 @@ def _add(found: dict[str, Any], name: str, value: str) -> None:
     """Add a header; the values of one that is sent more than once are joined (RFC 9110, 5.3)."""
     key = OWN_NAMES.get(name) or "HTTP_" + name.upper().replace("-", "_")
     separator = "; " if name == "cookie" else ","
+    if key in found:
+        found.setdefault(REPEATED, set()).add(key)
     found[key] = f"{found[key]}{separator}{value}" if key in found else value

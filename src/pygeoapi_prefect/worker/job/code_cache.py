@@ -85,6 +85,8 @@ def _check(folder: Path, digest: str | None) -> None:
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
     found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*")}
     for path in sorted(found):
+        if found[path].is_symlink():  # it leads to files that can change later
+            raise Refused("the code in the store has a symbolic link, which cannot be signed")
         if path != MARKER and not found[path].is_dir():
             yield path, found[path].read_bytes()
 

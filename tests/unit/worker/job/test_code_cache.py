@@ -21,7 +21,9 @@ class Folder:
 
     def get_directory(self, from_path: str | None = None, local_path: str | None = None) -> None:
         self.fetched.append(from_path)
-        shutil.copytree(self.root / str(from_path), str(local_path), dirs_exist_ok=True)
+        shutil.copytree(  # as Prefect's LocalFileSystem does
+            self.root / str(from_path), str(local_path), dirs_exist_ok=True, symlinks=True
+        )
 
 
 @pytest.fixture
@@ -92,6 +94,16 @@ def test_a_file_that_was_not_signed_is_refused(
         code_cache.provide(source, signed(CODE), tmp_path / "cache", scratch)
     added.unlink()
     assert code_cache.provide(source, signed(CODE), tmp_path / "cache", scratch).is_dir()
+
+
+def test_a_link_is_refused(source: Folder, tmp_path: Path, scratch: Path) -> None:
+    """What it leads to can change after the check, and a folder would not be looked into."""
+    for target in (tmp_path, source.root / "p" / VERSION / "package" / "process.py"):
+        link = source.root / "p" / VERSION / "numpy"
+        link.symlink_to(target)
+        with pytest.raises(Refused, match="symbolic link"):
+            code_cache.provide(source, signed(CODE), tmp_path / "cache", scratch)
+        link.unlink()
 
 
 @pytest.mark.parametrize("kept", [True, False])

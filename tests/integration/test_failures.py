@@ -148,7 +148,6 @@ def test_a_request_that_prefect_did_not_take_leaves_nothing(
     before = {path.name for path in results.iterdir()}
     broken.prefect.mode = "401"  # after a 500 there may be a run: it is looked for first
     assert_problem(broken.post("simple-flow", name="x" * 20_000), 503)
-    assert {path.name for path in results.iterdir()} - before
     broken.prefect.mode = OPEN
     wait_for(lambda: {path.name for path in results.iterdir()} <= before, 60, "it is removed")
 

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -93,7 +94,7 @@ def check_chatter(pool: Pool, run_id: str, count: int) -> None:
     for number, row in enumerate(numbered(pool.log_pages(run_id))):
         message = row["message"]
         assert int(message[:6]) == number
-        times.append(row["timestamp"])
+        times.append(datetime.fromisoformat(row["timestamp"]))
         if number % 100 == 0:
             check_hostile(number // 100 % 60, message[7:])
         assert row["level"] == (32_767 if number % 100 == 1 else INFO)

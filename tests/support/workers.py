@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -207,7 +208,9 @@ class Pool:
     def states(self, run_id: str) -> list[str]:
         """Names of the states that a run has been in."""
         rows = self.api.get("/flow_run_states/", params={"flow_run_id": run_id})
-        found = sorted(rows.raise_for_status().json(), key=lambda row: str(row["timestamp"]))
+        found = sorted(
+            rows.raise_for_status().json(), key=lambda row: datetime.fromisoformat(row["timestamp"])
+        )
         return [str(row["name"]) for row in found]
 
     def workers(self) -> list[str]:

@@ -204,7 +204,7 @@ class WorkerApi:
     async def _states(self, run_id: str) -> list[Json]:
         """Read all states that a run has been in, oldest first."""
         states = await self._send(routes.run_states(run_id))
-        return sorted(states, key=lambda one: str(one["timestamp"]))
+        return sorted(states, key=lambda one: datetime.fromisoformat(one["timestamp"]))
 
     async def _send(self, call: Call) -> Any:
         return await send(self._client, call, self._clock.hear)

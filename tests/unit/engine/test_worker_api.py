@@ -104,9 +104,21 @@ def test_the_last_claim_counts(states: list[tuple[str, str | None]], claimant: s
     assert wait(Answers(rows).api.claimant(RUN)) == claimant
 
 
+def test_a_whole_second_is_before_its_fractions() -> None:
+    rows = [
+        {
+            "type": "PENDING",
+            "message": f"{CLAIM_MARK}{name}",
+            "timestamp": f"2026-11-28T12:00:{at}Z",
+        }
+        for name, at in (("a", "05"), ("b", "05.000001"))
+    ]
+    assert wait(Answers(rows).api.claimant(RUN)) == "b"
+
+
 def test_repetitions_after_a_crash_are_counted_apart() -> None:
     rows = [
-        {"type": "SCHEDULED", "message": message, "timestamp": str(number)}
+        {"type": "SCHEDULED", "message": message, "timestamp": f"2026-11-28T12:00:0{number}Z"}
         for number, message in enumerate(
             [None, f"{REPEAT_MARK}x", "Handed back", f"{REPEAT_MARK}y"]
         )

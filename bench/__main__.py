@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,19 @@ state_option = click.option(
 )
 
 
+def recorded(
+    name: str, output: Path | None, measure: Callable[[], dict[str, Any]]
+) -> tuple[dict[str, Any], Path]:
+    """Measure, and write the results file; returns both."""
+    try:
+        record = measure()
+    except BenchError as error:
+        raise click.ClickException(str(error)) from error
+    file = output or results_file(name)
+    write(file, record)
+    return record, file
+
+
 @click.group()
 def main() -> None:
     """Measure this stack beside its peers, on this machine only."""
@@ -52,12 +67,9 @@ def run(profile: str, quick: bool, only: tuple[str, ...], output: Path | None, s
     """Measure everything and write the results file."""
     if not quiet_enough(os.getloadavg()[0], os.cpu_count()):
         click.echo("The machine is busy: do not keep these numbers.", err=True)
-    try:
-        record = run_all(PROFILES["quick" if quick else profile], state, only or NAMES, click.echo)
-    except BenchError as error:
-        raise click.ClickException(str(error)) from error
-    file = output or results_file("quick" if quick else profile)
-    write(file, record)
+    name = "quick" if quick else profile
+    measure = partial(run_all, PROFILES[name], state, only or NAMES, click.echo)
+    record, file = recorded(name, output, measure)
     click.echo(goals_table(verdicts(record["systems"])))
     click.echo(numbers_table(record["systems"]))
     for problem in record["errors"]:
@@ -73,12 +85,8 @@ def run(profile: str, quick: bool, only: tuple[str, ...], output: Path | None, s
 @state_option
 def soak(minutes: int, rate: float | None, output: Path | None, state: Path) -> None:
     """Run jobs at a steady rate, and watch the memory of each part."""
-    try:
-        record = run_soak(state, minutes, rate, click.echo)
-    except BenchError as error:
-        raise click.ClickException(str(error)) from error
-    file = output or results_file("soak")
-    write(file, record)
+    measure = partial(run_soak, state, minutes, rate, click.echo)
+    record, file = recorded("soak", output, measure)
     click.echo(f"{record['verdict']}. Written to {file}")
     if record["verdict"] not in ("ok", "too short"):
         sys.exit(1)
@@ -92,12 +100,8 @@ def soak(minutes: int, rate: float | None, output: Path | None, state: Path) -> 
 @state_option
 def waiting(clients: int, queued: int, slow: int, output: Path | None, state: Path) -> None:
     """Time requests while many clients wait, and while others are slow."""
-    try:
-        record = run_waiting(state, clients, queued, slow, click.echo)
-    except BenchError as error:
-        raise click.ClickException(str(error)) from error
-    file = output or results_file("waiting")
-    write(file, record)
+    measure = partial(run_waiting, state, clients, queued, slow, click.echo)
+    _, file = recorded("waiting", output, measure)
     click.echo(f"Written to {file}")
 
 
@@ -107,12 +111,7 @@ def waiting(clients: int, queued: int, slow: int, output: Path | None, state: Pa
 @state_option
 def access(requests: int, output: Path | None, state: Path) -> None:
     """Time requests with an API key beside the same ones without access control."""
-    try:
-        record = run_access(state, requests, click.echo)
-    except BenchError as error:
-        raise click.ClickException(str(error)) from error
-    file = output or results_file("access")
-    write(file, record)
+    _, file = recorded("access", output, partial(run_access, state, requests, click.echo))
     click.echo(f"Written to {file}")
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -62,10 +61,7 @@ def engine(stack: RunningStack) -> Iterator[Engine]:
     flow = prefect.post("/flows/", json={"name": "contract"}).raise_for_status().json()["id"]
     deployment = {"name": f"contract-{uuid4().hex[:8]}", "flow_id": flow}
     made = prefect.post("/deployments/", json=deployment).raise_for_status().json()["id"]
-    address = urlsplit(stack.prefect_api_url)
-    assert address.hostname is not None
-    assert address.port is not None
-    with counting(address.hostname, address.port) as counter:
+    with counting(stack.prefect_api_url) as counter:
         yield Engine(stack, counter, made)
 
 

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,7 +14,7 @@ import yaml
 
 from pygeoapi_prefect.engine.shares import owner_tag
 from support.counting import Counter, counting
-from support.http import assert_problem
+from support.http import assert_problem, deploy_for_nobody
 from support.polling import wait_for
 from support.stack import RunningStack
 from support.web import environment, serving
@@ -32,10 +31,7 @@ Serve = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def calls(stack: RunningStack) -> Iterator[Counter]:
-    prefect = urlsplit(stack.prefect_api_url)
-    assert prefect.hostname is not None
-    assert prefect.port is not None
-    with counting(prefect.hostname, prefect.port) as counter:
+    with counting(stack.prefect_api_url) as counter:
         yield counter
 
 
@@ -50,7 +46,7 @@ def serve(stack: RunningStack, calls: Counter, tmp_path: Path) -> Serve:
         for process, bounds in (("slow", {"max_queued": OF_PROCESS}), ("careless", {})):
             prefect = config["resources"][process]["processor"]["prefect"]
             prefect["deployment"] |= {"name": NOBODY, **bounds}
-            deploy(stack, process)
+            deploy_for_nobody(stack, process, NOBODY)
         file = tmp_path / "config.yml"
         file.write_text(yaml.safe_dump(config, width=1000))
         try:
@@ -60,13 +56,6 @@ def serve(stack: RunningStack, calls: Counter, tmp_path: Path) -> Serve:
             cancel_all(stack)
 
     return run
-
-
-def deploy(stack: RunningStack, flow: str) -> None:
-    found = stack.prefect.post("/flows/filter", json={"flows": {"name": {"any_": [flow]}}}).json()
-    body = {"flow_id": found[0]["id"], "name": NOBODY, "work_pool_name": "pygeoapi"}
-    body |= {"work_queue_name": "nobody", "enforce_parameter_schema": False}
-    stack.prefect.post("/deployments/", json=body).raise_for_status()
 
 
 def waiting(stack: RunningStack, *tags: str) -> list[dict[str, Any]]:

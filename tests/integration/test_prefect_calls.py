@@ -3,7 +3,6 @@
 import uuid
 from collections import Counter as Tally
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -23,10 +22,7 @@ BODY = {"inputs": {"name": "Ada"}}
 
 @pytest.fixture(scope="module")
 def calls(stack: RunningStack) -> Iterator[Counter]:
-    prefect = urlsplit(stack.prefect_api_url)
-    assert prefect.hostname is not None
-    assert prefect.port is not None
-    with counting(prefect.hostname, prefect.port) as counter:
+    with counting(stack.prefect_api_url) as counter:
         yield counter
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import yaml
 
+from support.http import deploy_for_nobody
 from support.polling import wait_for
 from support.receiver import ADDRESS
 from support.stack import RunningStack
@@ -32,19 +33,12 @@ def web(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         config["resources"][process]["processor"]["prefect"] = {
             "deployment": {**deployment, "name": NOBODY}
         }
-        _deploy(stack, process)
+        deploy_for_nobody(stack, process, NOBODY)
     file = folder / "config.yml"
     file.write_text(yaml.safe_dump(config, width=1000))
     own = environment(stack.prefect_api_url) | {"OUTGOING_ALLOWED_HOSTS": ADDRESS}
     with serving(own, file, folder / "log") as client:
         yield client
-
-
-def _deploy(stack: RunningStack, flow: str) -> None:
-    found = stack.prefect.post("/flows/filter", json={"flows": {"name": {"any_": [flow]}}}).json()
-    body = {"flow_id": found[0]["id"], "name": NOBODY, "work_pool_name": "pygeoapi"}
-    body |= {"work_queue_name": "nobody", "enforce_parameter_schema": False}
-    stack.prefect.post("/deployments/", json=body).raise_for_status()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, override
+from urllib.parse import urlsplit
 
 REQUEST = re.compile(rb"(GET|POST|PATCH|PUT|DELETE) (/\S*) HTTP/1\.1\r\n")
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
@@ -40,8 +41,9 @@ class Counter:
 
 
 @contextmanager
-def counting(host: str, port: int) -> Iterator[Counter]:
-    """A proxy in front of ``host:port``."""
+def counting(api_url: str) -> Iterator[Counter]:
+    """A proxy in front of Prefect's API."""
+    address = urlsplit(api_url)
     counter = Counter()
 
     def copy(source: socket.socket, target: socket.socket, note: Any) -> None:
@@ -57,7 +59,7 @@ def counting(host: str, port: int) -> Iterator[Counter]:
         @override
         def handle(self) -> None:
             counter.connections += 1
-            with socket.create_connection((host, port)) as server:
+            with socket.create_connection((address.hostname, address.port)) as server:
                 back = threading.Thread(
                     target=copy, args=(server, self.request, lambda _: None), daemon=True
                 )

@@ -64,6 +64,14 @@ def paused_pool(stack: RunningStack) -> Iterator[None]:
         stack.prefect.patch("/work_pools/pygeoapi", json={"is_paused": False}).raise_for_status()
 
 
+def deploy_for_nobody(stack: RunningStack, flow: str, name: str) -> None:
+    """Make a deployment of a flow whose queue no worker polls."""
+    found = stack.prefect.post("/flows/filter", json={"flows": {"name": {"any_": [flow]}}}).json()
+    body = {"flow_id": found[0]["id"], "name": name, "work_pool_name": "pygeoapi"}
+    body |= {"work_queue_name": "nobody", "enforce_parameter_schema": False}
+    stack.prefect.post("/deployments/", json=body).raise_for_status()
+
+
 def execute(
     stack: RunningStack, process_id: str, inputs: dict[str, Any], prefer: str = "", **request: Any
 ) -> httpx.Response:

@@ -22,7 +22,7 @@ from pygeoapi_prefect.errors import (
     StackError,
     StorageUnavailable,
 )
-from pygeoapi_prefect.jobs import owner, records, run_parameters, status
+from pygeoapi_prefect.jobs import owner, records, status
 from pygeoapi_prefect.jobs.outputs import result_store
 from pygeoapi_prefect.jobs.submission import Submission
 from pygeoapi_prefect.jobs.unanswered import Unanswered
@@ -118,16 +118,8 @@ class InProcess:
         )
 
     def _parameters(self, submission: Submission) -> dict[str, Any]:
-        process = submission.process
-        store = result_store(process.result_storage, self._settings)
-        return run_parameters.encode(
-            process,
-            submission.job_id,
-            submission.request,
-            store,
-            self._settings,
-            submission.request_file,
-        )
+        store = result_store(submission.process.result_storage, self._settings)
+        return submission.parameters(store, self._settings)
 
     def _run_flow(self, submission: Submission) -> runs.Run:
         """A Prefect-powered process: Prefect's engine runs and records it."""

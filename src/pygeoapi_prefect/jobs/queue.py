@@ -44,14 +44,7 @@ class Queue:
         """
         process = submission.process
         store = storage.open_store(process.result_block)
-        values = run_parameters.encode(
-            process,
-            submission.job_id,
-            submission.request,
-            store,
-            self._settings,
-            submission.request_file,
-        )
+        values = submission.parameters(store, self._settings)
         forget = partial(forget_request, run_parameters.stored(values), submission)
         try:
             run = self._create(submission, values)

@@ -3,18 +3,19 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import ValidationError
 
 from pygeoapi_prefect.access.principal import SYSTEM, Principal
-from pygeoapi_prefect.config import describe
+from pygeoapi_prefect.config import ManagerSettings, describe
 from pygeoapi_prefect.engine import shares
 from pygeoapi_prefect.engine.runs import Run
 from pygeoapi_prefect.errors import InvalidJobParameterError
 from pygeoapi_prefect.execution import validation
 from pygeoapi_prefect.execution.prefer import Mode
 from pygeoapi_prefect.execution.request import Received, Request
-from pygeoapi_prefect.jobs import callback_urls, status
+from pygeoapi_prefect.jobs import callback_urls, run_parameters, status
 from pygeoapi_prefect.jobs.keyed import Keyed
 from pygeoapi_prefect.jobs.own_references import OwnReferences, Resolve, nothing
 from pygeoapi_prefect.jobs.references import References
@@ -25,6 +26,7 @@ from pygeoapi_prefect.models.processes import ExecuteRequest
 from pygeoapi_prefect.process.references import OwnOutput
 from pygeoapi_prefect.process.references import labels as labels_of_own
 from pygeoapi_prefect.process.registry import Process
+from pygeoapi_prefect.storage import Store
 
 OWNER_LABEL = "pygeoapi.owner"
 """Label with the owner's readable name, for Prefect's UI; the tag decides whose a job is."""
@@ -89,6 +91,20 @@ class Submission:
         if self.principal.name:
             found[OWNER_LABEL] = self.principal.name
         return found
+
+    def parameters(self, store: Store, settings: ManagerSettings) -> dict[str, Any]:
+        """Parameters of the job's flow run.
+
+        Args:
+            store: Where a large request is kept.
+            settings: Say how many bytes are large.
+
+        Raises:
+            StorageUnavailable: A large request could not be stored.
+        """
+        return run_parameters.encode(
+            self.process, self.job_id, self.request, store, settings, self.request_file
+        )
 
 
 def prepare(

@@ -12,7 +12,7 @@ from flask import Flask
 
 from pygeoapi_prefect.access_settings import ProxySettings
 from pygeoapi_prefect.web.protocol import Wsgi
-from pygeoapi_prefect.web.server.environ import REPEATED
+from pygeoapi_prefect.web.server.environ import REPEATED, key_of
 
 NAMED = "pygeoapi_prefect.named"
 """User and roles in the environment of WSGI; no header has a name without ``HTTP_``."""
@@ -25,8 +25,8 @@ def prepare(app: Flask, settings: ProxySettings) -> None:
 
 def apart(app: Wsgi, settings: ProxySettings) -> Wsgi:
     """An application that gets what the proxy says apart from what the client says."""
-    user_key = _key(settings.user_header)
-    roles_key = _key(settings.roles_header) if settings.roles_header else ""
+    user_key = key_of(settings.user_header)
+    roles_key = key_of(settings.roles_header) if settings.roles_header else ""
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         user, roles = (_text(environ.pop(key, "")) for key in (user_key, roles_key))
@@ -48,11 +48,6 @@ def named_of(environ: Mapping[str, Any]) -> tuple[str, str] | None:
 def forget(environ: dict[str, Any]) -> None:
     """Take a user away whom the proxy has named for a page of another origin."""
     environ.pop(NAMED, None)
-
-
-def _key(header: str) -> str:
-    """Name of a header in the environment of WSGI, also for its spelling with underscores."""
-    return "HTTP_" + header.upper().replace("-", "_")
 
 
 def _text(value: str) -> str:

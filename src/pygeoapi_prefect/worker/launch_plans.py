@@ -69,12 +69,6 @@ class Plans:
             ValueError: A job variable does not have the form that it must have.
             Refused: The deployment is not signed, or the run differs from it.
         """
-        plan = await self._get(run)
-        if self._key is not None:
-            signatures.verify_run(run, plan.deployment)
-        return plan
-
-    async def _get(self, run: Json) -> Plan:
         if run.get("job_variables"):  # this run's own
             return await self._make(run)
         now = time.monotonic()
@@ -84,6 +78,8 @@ class Plans:
         key = str(run["deployment_id"]), run.get("deployment_version")
         if key not in self._kept:
             self._kept[key] = now, await self._make(run)
+        elif self._key is not None:
+            signatures.verify_run(run, self._kept[key][1].deployment)
         return self._kept[key][1]
 
     async def _make(self, run: Json) -> Plan:

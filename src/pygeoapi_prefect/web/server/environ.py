@@ -56,9 +56,14 @@ def path(scope: Mapping[str, Any]) -> bytes:
     return unquote_to_bytes(target)
 
 
+def key_of(header: str) -> str:
+    """The name of a header in the environment, also for its spelling with underscores."""
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
 def _add(found: dict[str, Any], name: str, value: str) -> None:
     """Add a header; the values of one that is sent more than once are joined (RFC 9110, 5.3)."""
-    key = OWN_NAMES.get(name) or "HTTP_" + name.upper().replace("-", "_")
+    key = OWN_NAMES.get(name) or key_of(name)
     separator = "; " if name == "cookie" else ","
     if key in found:
         found.setdefault(REPEATED, set()).add(key)
